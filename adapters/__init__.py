@@ -1,0 +1,1 @@
+"""Adapters: where facts come from (sources) and where messages go (channels)."""

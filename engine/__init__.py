@@ -1,0 +1,1 @@
+"""The engine: detect, score, alert, intervene, measure, learn."""

@@ -1,0 +1,1 @@
+"""The nouns of Forestall: frozen dataclasses and protocols, no input or output."""

@@ -1,0 +1,55 @@
+"""Alerts: what opens, what closes, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class AlertStatus(StrEnum):
+    """Where an alert stands between two passes."""
+
+    OPEN = "open"
+    CLEAR = "clear"          # closed; may open again after its cooldown
+    SPENT = "spent"          # expired; armed again once its condition is false
+    PENDING = "pending"      # true inside the cooldown: opens when it ends, if still true
+
+
+class TransitionKind(StrEnum):
+    """What can happen to an alert in a pass."""
+
+    OPENED = "opened"
+    RECORDED = "recorded"    # existing: record. Known, but nobody is told
+    CLEARED = "cleared"
+    EXPIRED = "expired"
+    REPLACED = "replaced"    # the account fell into a worse tier
+    GONE = "gone"            # the account is gone
+    REMOVED = "removed"      # the trigger was taken out of the rules
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The state of one trigger for one account, kept by their names. `severity` is a tier's name.
+
+    `opened_on` names the opening (it is also the occurrence of the play). `silent` marks one that was only recorded.
+    `out_since` counts the days that a tier alert has been outside of its band.
+    """
+
+    account: str
+    trigger: str
+    status: AlertStatus
+    opened_on: date
+    severity: str
+    closed_on: date | None = None
+    silent: bool = False
+    out_since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of one alert on one day; `alert` is its state afterwards."""
+
+    kind: TransitionKind
+    alert: Alert
+    day: date

@@ -1,0 +1,184 @@
+"""Plays under way, the deliveries they cause, and the reasons when they cause none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """Where a play that was started for an account stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"      # every step is done
+    STOPPED = "stopped"        # by stop_if, goal, clearing, a worse play, removal
+    HELD_OUT = "held_out"      # in the control group: nothing is sent, the goal is watched
+
+
+class OutcomeStatus(StrEnum):
+    """What became of a play's goal."""
+
+    WATCHING = "watching"
+    MET = "met"
+    NOT_MET = "not met"
+    ALREADY_MET = "already met"
+    NONE = "no goal"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRun:
+    """One play for one account and one opening. `step` is the index of the step to do next, on `next_on`.
+
+    `group` is the alert that started it (the play's own name for a recurring one). `until` is the last day on which
+    the goal is watched.
+    """
+
+    account: str
+    play: str
+    group: str
+    occurrence: date
+    severity: str
+    status: RunStatus
+    digest: str
+    step: int = 0
+    next_on: date | None = None
+    since: date | None = None           # the day since which the current step has been put off
+    reason: str = ""
+    outcome: OutcomeStatus = OutcomeStatus.NONE
+    until: date | None = None
+    met_on: date | None = None
+
+
+class SilenceReason(StrEnum):
+    """Why nothing was sent though something could have been."""
+
+    HOLDOUT = "holdout"
+    CAP = "cap"
+    BUDGET = "budget"
+    OPTED_OUT = "opted out"
+    ANOTHER_PLAY = "another play"
+    GUARD = "guard"
+    NO_ADDRESS = "no address"
+    FACTS_MISSING = "facts missing"
+    NO_PLAY = "no play applies"
+    RECORDED = "recorded only"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Something that was not sent, or put off, and why, in words. `step` is empty when the whole play is meant."""
+
+    account: str
+    play: str
+    group: str
+    occurrence: date
+    day: date
+    reason: SilenceReason
+    step: str = ""
+    detail: str = ""
+
+
+class MessageKind(StrEnum):
+    """The form in which a delivery travels."""
+
+    EMAIL = "email"
+    SLACK = "slack"
+    WEBHOOK = "webhook"
+    TASK = "task"
+
+
+class StartedBy(StrEnum):
+    """What set a delivery in motion: the ratio of proactive to reactive work comes from it."""
+
+    DATA = "data"
+    PERSON = "person"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One step for one recipient. `key` is the same whenever the same step is planned again.
+
+    `channel` and `recipient` are the channel's name in forestall.yaml and the address on it. `sender` is a display
+    name with an address to reply to, or empty.
+    """
+
+    key: str
+    account: str
+    play: str
+    group: str
+    occurrence: date
+    day: date
+    step: str
+    kind: MessageKind
+    channel: str
+    recipient: str
+    template: str
+    to_customer: bool
+    severity: str
+    sender: str = ""
+    sender_address: str = ""
+    person: str = ""
+    started_by: StartedBy = StartedBy.DATA
+
+
+class DeliveryStatus(StrEnum):
+    """Where an outbox row stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A rendered delivery, ready for a channel.
+
+    `text` is Markdown; `html` the same as HTML (email only); `body` a JSON document (webhook and task only). `thread`
+    groups the messages of one play. `key` lets the far side recognise a repeat.
+    """
+
+    key: str
+    kind: MessageKind
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+    body: str = ""
+    sender: str = ""
+    reply_to: str = ""
+    thread: str = ""
+    sent_on: date | None = None
+
+
+class ReceiptStatus(StrEnum):
+    """What the far side said."""
+
+    SENT = "sent"
+    RETRY = "retry"        # may succeed later
+    REFUSED = "refused"    # can never succeed as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to one attempt. `retry_after` is what the far side asked for; `detail` never holds a secret."""
+
+    status: ReceiptStatus
+    detail: str = ""
+    retry_after: timedelta | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A delivery with its message and its fate."""
+
+    delivery: Delivery
+    message: Message
+    status: DeliveryStatus
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    detail: str = ""

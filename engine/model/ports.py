@@ -1,0 +1,89 @@
+"""The protocols that adapters fulfil, and the few types that cross that border."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, SourceError
+from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.delivery import Message, Receipt
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["Channel", "ChannelType", "ForestallError", "Location", "Problem", "Secret", "Source", "SourceError",
+           "SourceType"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference to a secret, `${secret:NAME}` in forestall.yaml, kept in the environment variable NAME.
+
+    Its text never contains the secret, so it cannot reach a log by accident.
+    """
+
+    name: str
+
+    def reveal(self) -> str:
+        """The secret itself. SettingsError when the variable is not set."""
+        value = os.environ.get(self.name)
+        if not value:
+            raise SettingsError.one(
+                Location("forestall.yaml"), "secret-not-set", f"the secret {self.name} is not set.",
+                f"Set the environment variable {self.name} before this command.",
+            )
+        return value
+
+
+class Source(Protocol):
+    """Supplies facts about accounts. It fails whole (SourceError) or delivers whole, and carries no rules."""
+
+    name: str
+
+    def supplies(self) -> tuple[str, ...]:
+        """The metrics of the catalogue that it supplies. SourceError when it cannot be read."""
+
+    def snapshots(self, since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
+        """Rows of days from `since` through `until` (None: no bound), in tables of a bounded size.
+
+        Columns: `account` (string, never null), `as_of` (date32, never null), and one per supplied metric in the type
+        of its kind: number float64, text string, flag bool, date date32. A null says nothing. SourceError names the
+        file or page, the row and the column of whatever cannot be read.
+        """
+
+
+class SourceType(Protocol):
+    """What the entry point group `forestall.sources` names: a class with a frozen dataclass of settings.
+
+    The engine fills `Settings` from forestall.yaml (fields of type str, int, float, bool, Secret, `tuple[str, ...]` or
+    `dict[str, str]`; a default makes a field optional). `folder` is where forestall.yaml stands: relative paths start
+    there.
+    """
+
+    Settings: ClassVar[type]
+
+    def __call__(self, name: str, settings: object, metrics: Mapping[str, Metric], folder: Path) -> Source:
+        """A source of this name for the supplied metrics of the catalogue."""
+
+
+class Channel(Protocol):
+    """Takes messages to one far side."""
+
+    name: str
+
+    def send(self, message: Message) -> Receipt:
+        """Try once. Never raises for what the far side or the network does: that is the receipt's to say."""
+
+
+class ChannelType(Protocol):
+    """What the entry point group `forestall.channels` names: a class with a frozen dataclass of settings."""
+
+    Settings: ClassVar[type]
+
+    def __call__(self, name: str, settings: object, folder: Path) -> Channel:
+        """A channel of this name."""

@@ -1,0 +1,3 @@
+"""Forestall: a declarative rules engine for proactive customer success."""
+
+__version__ = "0.1.0"
