@@ -33,6 +33,7 @@ from forestall.engine.model.expression import (
     Negation,
     Negative,
     Term,
+    parts,
     walk,
 )
 
@@ -138,7 +139,7 @@ class Columns:
     def share(self, terms: Iterable[Term]) -> None:
         """Say which terms will be asked for, so that those that occur more than once become columns."""
         counts = Counter(part for term in terms for part in walk(term))
-        for term, count in counts.items():
+        for term, count in reversed(list(counts.items())):      # inner terms first
             if count > 1 and not isinstance(term, (Literal, Name)) and not _constant(term):
                 self.column(term)
 
@@ -156,8 +157,8 @@ class Columns:
 
     def define(self, prefix: str, needs: Iterable[Term | Column], build: Build) -> Column:
         """A column with a computation of its own over terms and other columns."""
-        needed = [need if isinstance(need, Column) else None or self._placed(need) for need in needs]
-        level, rank = _after((column.level, column.rank) for column in needed)
+        level, rank = _after(
+            (need.level, need.rank) if isinstance(need, Column) else self.place(need) for need in needs)
         return self._add(prefix, level, rank, build)
 
     def bind(self, name: str, column: Column) -> None:
@@ -180,13 +181,8 @@ class Columns:
         if isinstance(term, Call) and FUNCTIONS[term.function].reach in (Reach.DAYS, Reach.DAYS_OR_WEEKS):
             column = self.column(term)
             return column.level, column.rank
-        from forestall.engine.model.expression import parts
         level, rank = _after((self.place(part) for part in parts(term)), step=0)
         return level, rank + 1
-
-    def _placed(self, term: Term) -> Column:
-        level, rank = self.place(term)
-        return Column("", level, rank, lambda row: None)
 
     def _name(self, term: Name) -> Column | None:
         if term.name in self._named:
@@ -311,8 +307,8 @@ class Columns:
 
     # -- the query ---------------------------------------------------------------------------------------------------
 
-    def table(self, outputs: Mapping[str, Column], where: Callable[[Row], Any]) -> Any:
-        """The whole query: every column in its SELECT, then the rows and the columns that are wanted."""
+    def table(self, outputs: Mapping[str, Column]) -> Any:
+        """The whole query: every column in its SELECT, then the columns that are wanted."""
         ibis.options.sql.fuse_selects = False
         schema = {"account": "string", "day": "int64", "first_day": "int64", "named_day": "int64"}
         schema |= {name: TYPES[kind] for name, kind in self._metrics.items() if name in self.used}
@@ -323,7 +319,7 @@ class Columns:
             table = row.mutate(**{
                 column.name: column.build(row) for column in self._all if (column.level, column.rank) == stage})
         chosen = {name: table[column.name] for name, column in outputs.items()}
-        return table.filter(where(table)).select("account", "day", "first_day", "named_day", **chosen)
+        return table.select("account", "day", "first_day", "named_day", **chosen)
 
 
 def _constant(term: Term) -> bool:

@@ -13,7 +13,7 @@ class AlertStatus(StrEnum):
     OPEN = "open"
     CLEAR = "clear"          # closed; may open again after its cooldown
     SPENT = "spent"          # expired; armed again once its condition is false
-    PENDING = "pending"      # true inside the cooldown: opens when it ends, if still true
+    PENDING = "pending"      # fell into the tier inside the cooldown: opens when it ends, if still there
 
 
 class TransitionKind(StrEnum):

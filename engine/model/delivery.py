@@ -23,6 +23,7 @@ class OutcomeStatus(StrEnum):
     MET = "met"
     NOT_MET = "not met"
     ALREADY_MET = "already met"
+    UNKNOWN = "unknown"        # the account was gone, or the play was taken out, before it could be known
     NONE = "no goal"
 
 
@@ -138,7 +139,8 @@ class Message:
     """A rendered delivery, ready for a channel.
 
     `text` is Markdown; `html` the same as HTML (email only); `body` a JSON document (webhook and task only). `thread`
-    groups the messages of one play. `key` lets the far side recognise a repeat.
+    groups the messages of one play. `key` lets the far side recognise a repeat. `label` is what people call the
+    message (account, play, step): rehearsal names its files by it.
     """
 
     key: str
@@ -152,6 +154,7 @@ class Message:
     reply_to: str = ""
     thread: str = ""
     sent_on: date | None = None
+    label: str = ""
 
 
 class ReceiptStatus(StrEnum):
@@ -164,17 +167,25 @@ class ReceiptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to one attempt. `retry_after` is what the far side asked for; `detail` never holds a secret."""
+    """The answer to one attempt. `retry_after` is what the far side asked for; `detail` never holds a secret.
+
+    `whole_channel` says that a retry concerns everything on this channel (its server cannot be reached), not only
+    this recipient: the rest of the channel then waits as well.
+    """
 
     status: ReceiptStatus
     detail: str = ""
     retry_after: timedelta | None = None
     reference: str = ""
+    whole_channel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A delivery with its message and its fate."""
+    """A delivery with its message and its fate.
+
+    `detail` and `reference` are what the last receipt said; `sent_at` is None until the far side took it.
+    """
 
     delivery: Delivery
     message: Message
@@ -182,3 +193,5 @@ class OutboxRow:
     attempts: int = 0
     next_attempt: datetime | None = None
     detail: str = ""
+    reference: str = ""
+    sent_at: datetime | None = None

@@ -33,6 +33,8 @@ class Directory:
 
     people: Mapping[str, Person]
     destinations: Mapping[str, Destination]
+    email_channel: str = "email"      # the channel by which an email to a role travels
+    slack_channel: str = "slack"
 
     def person(self, said: str | None) -> Person | None:
         """The person whose key, email address or name a metric says; an address unknown to us stands for itself."""

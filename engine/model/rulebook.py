@@ -278,12 +278,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A message: its subject line, its Markdown body (Jinja2) and where it stands."""
+    """A message: its subject line, its Markdown body (Jinja2) and where it stands.
+
+    `location` is the subject line; `body_line` is the line of the file on which `body` begins.
+    """
 
     name: str
     subject: str
     body: str
     location: Location
+    body_line: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +303,8 @@ class Rulebook:
     digest: str
     scoring_digest: str = ""
     gone_after: int = 14
+    tier_cooldown: int = 14      # for the alerts that plays' tiers open: the defaults of triggers.yaml
+    tier_lasts: int = 30
     sources: tuple[str, ...] = field(default=())
 
     def plays_for(self, alert: str) -> tuple[Play, ...]:

@@ -1,0 +1,1 @@
+"""Channels: take messages to people and systems."""

@@ -1,0 +1,128 @@
+"""Email by SMTP."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from forestall.adapters.channels.mail import Unsendable, address, compose
+from forestall.adapters.channels.receipts import refused, retry, sent, settings_error
+from forestall.engine.model.delivery import Message, Receipt
+from forestall.engine.model.ports import Secret
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+# the server wants other credentials: that is for us to mend, the message itself is fine
+LOGIN_CODES = (454, 530, 534, 535, 538)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSettings:
+    """`server` is host:port (the port may be left out), `security` starttls, tls or none, `timeout` in seconds.
+
+    `sender` is the From address; `unsubscribe` a URL for the header List-Unsubscribe.
+    """
+
+    server: str
+    sender: str
+    security: str = "starttls"
+    user: str = ""
+    password: Secret | None = None
+    timeout: float = 20.0
+    unsubscribe: str = ""
+
+
+class EmailChannel:
+    """One SMTP server. Each message goes over a connection of its own."""
+
+    Settings = EmailSettings
+
+    def __init__(self, name: str, settings: EmailSettings, folder: Path) -> None:
+        del folder
+        self.name = name
+        self._settings = settings
+        if settings.security not in PORTS:
+            raise settings_error("security", f"`security` of the channel {name} is {settings.security!r}.",
+                                 "Write starttls, tls or none.")
+        self._host, self._port = _host_and_port(name, settings)
+        if bool(settings.user) != bool(settings.password):
+            raise settings_error("login", f"the channel {name} has only one of `user` and `password`.",
+                                 "Give both, or none when the server asks for no login.")
+        if settings.user and settings.security == "none":
+            raise settings_error("login", f"the channel {name} would send its password unencrypted.",
+                                 "Write `security: starttls`, or take `user` and `password` out.")
+        try:
+            self._origin = address(settings.sender, "`sender`")
+        except Unsendable as error:
+            raise settings_error("sender", f"in the channel {name} {error}", "Write it like cs@example.com.") from None
+
+    def send(self, message: Message) -> Receipt:
+        """Hand the message to the server once. ForestallError when the password is not set."""
+        password = self._settings.password.reveal().strip() if self._settings.password else ""
+        try:
+            mail = compose(message, self._settings.sender, datetime.now(UTC), self._settings.unsubscribe)
+        except Unsendable as error:
+            return refused(str(error))
+        where = f"the mail server {self._host}:{self._port}"
+        try:
+            with contextlib.closing(self._connect()) as server:
+                if self._settings.user:
+                    server.login(self._settings.user, password)
+                to = address(message.to, "the recipient's address").addr_spec
+                server.send_message(mail, self._origin.addr_spec, [to])
+                # accepted: whatever goes wrong in parting must not have it sent twice
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    server.quit()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            return _receipt(error, where, password)
+        return sent(str(mail["Message-ID"]))
+
+    def _connect(self) -> smtplib.SMTP:
+        import ssl
+
+        if self._settings.security == "tls":
+            secure = ssl.create_default_context()
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._settings.timeout, context=secure)
+        server = smtplib.SMTP(self._host, self._port, timeout=self._settings.timeout)
+        try:
+            if self._settings.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+
+def _host_and_port(name: str, settings: EmailSettings) -> tuple[str, int]:
+    host, colon, port = settings.server.rpartition(":")
+    if not colon or settings.server.endswith("]"):          # no port; "[::1]" is a host
+        host, port = settings.server, str(PORTS[settings.security])
+    host = host.strip("[] ")
+    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise settings_error("server", f"`server` of the channel {name} is {settings.server!r}.",
+                             "Write it like smtp.example.com:587.")
+    return host, int(port)
+
+
+def _receipt(error: Exception, where: str, password: str) -> Receipt:
+    """What an exception of smtplib means for the message."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
+    if isinstance(error, smtplib.SMTPResponseException):
+        code = error.smtp_code
+        if isinstance(error, smtplib.SMTPAuthenticationError) or code in LOGIN_CODES:
+            # what the server says here may repeat what we sent it
+            return retry(f"{where} refused the login ({code}): check `user` and `password`.", whole_channel=True)
+        answer = error.smtp_error
+        said = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+        if isinstance(error, (smtplib.SMTPConnectError, smtplib.SMTPHeloError)) or code == 421 or code < 400:
+            return retry(f"{where} is not ready ({code} {said})", password, whole_channel=True)
+        return (refused if code >= 500 else retry)(f"{where} answered {code} {said}", password)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return retry(f"{where} cannot do what `security` and `user` ask for: {error}", password, whole_channel=True)
+    if isinstance(error, ValueError):
+        return refused(f"the message cannot be written as an email: {error}", password)
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return retry(f"{where} cannot be reached: {reason}", password, whole_channel=True)

@@ -1,0 +1,1 @@
+"""Sources: bring accounts and their metrics."""

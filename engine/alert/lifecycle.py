@@ -1,0 +1,223 @@
+"""Open alerts and evaluations to transitions: a pure function of (alerts, evaluations, day).
+
+Per account and trigger: clear → open → clear. An alert opens only on true and closes only on a true clearing condition;
+unknown values change nothing. While it is open nothing fires again; the cooldown runs from its last opening, whatever
+closed it. State belongs to the trigger's name and to the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.expression import Truth
+from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, tier_alert
+from forestall.engine.model.state import State
+from forestall.engine.score.conditions import Conditions
+
+TIER_CLEARS_ABOVE = 2.0     # points above the band
+TIER_CLEARS_AFTER = 3       # days out of the band
+
+Moved = tuple[Alert | None, TransitionKind | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """What became of the alerts on one day. `alerts` changed without a transition; `tiers` are those that changed."""
+
+    transitions: tuple[Transition, ...]
+    alerts: tuple[Alert, ...]
+    tiers: Mapping[str, str]
+
+
+def decide_alerts(rulebook: Rulebook, conditions: Conditions, state: State, rows: Iterable[AccountDay],
+                  gone: Iterable[str], day: date) -> Alerts:
+    """Every alert that opens, closes or changes on `day`.
+
+    `rows` must hold every account with a true trigger, a changed tier or an alert that is not closed; `gone` names the
+    accounts of the state that no source names any more.
+    """
+    fold = _Day(rulebook, conditions, state, day)
+    for row in rows:
+        fold.account(row)
+    for account in sorted(gone):
+        fold.leave(account)
+    fold.remove_unknown()
+    return Alerts(tuple(fold.transitions), tuple(fold.alerts), fold.tiers)
+
+
+class _Day:
+    def __init__(self, rulebook: Rulebook, conditions: Conditions, state: State, day: date) -> None:
+        self._rulebook, self._conditions, self._state, self._day = rulebook, conditions, state, day
+        self._tier_alerts = frozenset(rulebook.tier_alerts())
+        self._rules_moved = state.previous_pass is not None and state.scoring_digest != rulebook.scoring_digest
+        self._by_account: dict[str, list[Alert]] = {}
+        for alert in state.alerts.values():
+            self._by_account.setdefault(alert.account, []).append(alert)
+        self.transitions: list[Transition] = []
+        self.alerts: list[Alert] = []
+        self.tiers: dict[str, str] = {}
+
+    def account(self, row: AccountDay) -> None:
+        """Every alert of one account."""
+        for trigger in self._rulebook.triggers.values():
+            before = self._state.alerts.get((row.account, trigger.name))
+            is_new = trigger.name not in self._state.known_triggers
+            self._note(before, step(
+                trigger, before, row, self._day, when=row.truth(self._conditions.when(trigger.name)),
+                clear=self._clear(trigger, row), is_new=is_new))
+        self._tier_of(row)
+
+    def _clear(self, trigger: Trigger, row: AccountDay) -> Truth | None:
+        index = self._conditions.clear_when(trigger.name)
+        return row.truth(index) if index is not None else None
+
+    def _tier_of(self, row: AccountDay) -> None:
+        before = self._state.tiers.get(row.account)
+        if row.tier is not None and row.tier != before:
+            self.tiers[row.account] = row.tier
+        for tier in self._rulebook.scorecard.tiers:
+            name = tier_alert(tier.name)
+            if name in self._tier_alerts:
+                alert = self._state.alerts.get((row.account, name))
+                self._note(alert, step_tier(self._rulebook, tier, alert, row, self._day, before=before,
+                                            by_itself=before is not None and not self._rules_moved))
+
+    def leave(self, account: str) -> None:
+        """The account is gone: whatever is open closes, and it leaves the book of business."""
+        if account in self._state.tiers:
+            self.tiers[account] = ""
+        for alert in self._by_account.get(account, []):
+            self._note(alert, _closed(alert, TransitionKind.GONE, self._day))
+
+    def remove_unknown(self) -> None:
+        """A trigger that was taken out of the rules closes its alerts."""
+        known = self._rulebook.triggers.keys() | self._tier_alerts
+        touched = {(one.alert.account, one.alert.trigger) for one in self.transitions}
+        for key, alert in self._state.alerts.items():
+            if alert.trigger not in known and key not in touched:
+                self._note(alert, _closed(alert, TransitionKind.REMOVED, self._day))
+
+    def _note(self, before: Alert | None, moved: Moved) -> None:
+        after, kind = moved
+        if after is None or after == before:
+            return
+        if kind is None:
+            self.alerts.append(after)
+        else:
+            self.transitions.append(Transition(kind, after, self._day))
+
+
+def step(trigger: Trigger, alert: Alert | None, row: AccountDay, day: date, *, when: Truth, clear: Truth | None,
+         is_new: bool) -> Moved:
+    """One trigger for one account on one day: its state afterwards, and what happened to it.
+
+    `clear` None: it clears when `when` is false. If both are true, `when` wins.
+    """
+    if alert is not None and alert.status is AlertStatus.OPEN:
+        cleared = when is Truth.FALSE if clear is None else clear is Truth.TRUE and when is not Truth.TRUE
+        if cleared:
+            return _closed(alert, TransitionKind.CLEARED, day)
+        return _expired(alert, day, trigger.lasts, over=when is Truth.FALSE)
+    if alert is not None and alert.status is AlertStatus.SPENT:
+        return (replace(alert, status=AlertStatus.CLEAR), None) if when is Truth.FALSE else (alert, None)
+    if when is not Truth.TRUE or _cooling(alert, day, trigger.cooldown):
+        return alert, None
+    recorded = is_new and trigger.existing is Existing.RECORD
+    return _opened(row, trigger.name, trigger.severity or row.tier or "", day, recorded)
+
+
+def step_tier(rulebook: Rulebook, tier: Tier, alert: Alert | None, row: AccountDay, day: date, *, before: str | None,
+              by_itself: bool) -> Moved:
+    """The alert of one tier: it opens on falling into the tier from a better one.
+
+    `before` is the tier last decided; `by_itself` is false at the first sight of an account and where the rules of the
+    score changed: then it is not the account that moved, and `existing` of the tier's plays decides.
+    """
+    if row.tier is None:
+        return alert, None
+    rank = rulebook.scorecard.rank
+    inside = row.tier == tier.name
+    if alert is not None and alert.status is AlertStatus.OPEN:
+        if not inside and rank(row.tier) > rank(tier.name):
+            return _closed(alert, TransitionKind.REPLACED, day)
+        return _inside(rulebook, tier, alert, row, day) if inside else _outside(tier, alert, row, day)
+    if alert is not None and alert.status is AlertStatus.SPENT:
+        return (alert, None) if inside else (replace(alert, status=AlertStatus.CLEAR), None)
+    cooling = _cooling(alert, day, rulebook.tier_cooldown)
+    if alert is not None and alert.status is AlertStatus.PENDING:
+        if not inside:
+            return replace(alert, status=AlertStatus.CLEAR), None
+        return (alert, None) if cooling else _opened(row, tier_alert(tier.name), tier.name, day, False)
+    fell = before is None or (before in _names(rulebook) and rank(before) < rank(tier.name))
+    if not inside or row.tier == before or not fell:
+        return alert, None
+    if cooling and alert is not None:
+        return replace(alert, status=AlertStatus.PENDING), None
+    return _opened(row, tier_alert(tier.name), tier.name, day, not by_itself and _recorded(rulebook, tier))
+
+
+def _names(rulebook: Rulebook) -> frozenset[str]:
+    return frozenset(tier.name for tier in rulebook.scorecard.tiers)
+
+
+def _recorded(rulebook: Rulebook, tier: Tier) -> bool:
+    """Whether accounts that are already in the tier are only recorded: when every play of the tier says so."""
+    plays = rulebook.plays_for(tier_alert(tier.name))
+    return all(play.existing is Existing.RECORD for play in plays)
+
+
+def _inside(rulebook: Rulebook, tier: Tier, alert: Alert, row: AccountDay, day: date) -> Moved:
+    back = replace(alert, out_since=None)
+    return _expired(back, day, rulebook.tier_lasts, over=False)
+
+
+def _outside(tier: Tier, alert: Alert, row: AccountDay, day: date) -> Moved:
+    """Better than the tier: over once the score is clearly above the band, or after a few days."""
+    since = alert.out_since or day
+    above = row.score is not None and tier.below is not None and row.score >= float(tier.below) + TIER_CLEARS_ABOVE
+    if above or (day - since).days >= TIER_CLEARS_AFTER:
+        return _closed(alert, TransitionKind.CLEARED, day)
+    return replace(alert, out_since=since), None
+
+
+def _cooling(alert: Alert | None, day: date, cooldown: int) -> bool:
+    return alert is not None and day < alert.opened_on + timedelta(days=cooldown)
+
+
+def _opened(row: AccountDay, trigger: str, severity: str, day: date, recorded: bool) -> Moved:
+    alert = Alert(row.account, trigger, AlertStatus.OPEN, opened_on=day, severity=severity, silent=recorded)
+    return alert, TransitionKind.RECORDED if recorded else TransitionKind.OPENED
+
+
+def _closed(alert: Alert, kind: TransitionKind, day: date) -> Moved:
+    if alert.status is AlertStatus.OPEN:
+        return replace(alert, status=AlertStatus.CLEAR, closed_on=day, out_since=None), kind
+    if alert.status is AlertStatus.CLEAR:
+        return alert, None
+    return replace(alert, status=AlertStatus.CLEAR, closed_on=alert.closed_on or day, out_since=None), None
+
+
+def _expired(alert: Alert, day: date, lasts: int, *, over: bool) -> Moved:
+    """Past `lasts` an alert closes as expired. It is armed again at once where its condition is false already."""
+    if day < alert.opened_on + timedelta(days=lasts):
+        return alert, None
+    status = AlertStatus.CLEAR if over else AlertStatus.SPENT
+    return replace(alert, status=status, closed_on=day, out_since=None), TransitionKind.EXPIRED
+
+
+def needs_a_look(alert: Alert) -> bool:
+    """Whether an alert can change although nothing about its account is alarming today."""
+    return alert.status is not AlertStatus.CLEAR
+
+
+SeverityRank = Callable[[str], int]
+
+
+def severity_rank(rulebook: Rulebook) -> SeverityRank:
+    """Severity as a number that grows with urgency; an alert of an unscored account is the mildest (-1)."""
+    ranks = {tier.name: index for index, tier in enumerate(rulebook.scorecard.tiers)}
+    return lambda severity: ranks.get(severity, -1)

@@ -1,0 +1,1 @@
+"""Sources to history: what arrived and when, and one row per account and day from it."""

@@ -1,0 +1,244 @@
+"""The snapshot history in Parquet: what arrived and when, and one row per account and day from it.
+
+`arrivals/` keeps every row as a source said it, with the day on which it was received (an import counts as received on
+its own day). `days/` holds, per account, one row for every day since its first arrival: the last values that were known
+by the end of that day, each carried for at most its `stale_after`. A row of a past day is never rewritten by what came
+later: a late row speaks from the day it was received. So whatever reads the days of the past sees what could have been
+known, and a simulation cannot look ahead.
+
+Both are one file per month, sorted by account and day. `manifest.json` names the files in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow
+
+from forestall.engine.detect import history_sql as sql
+from forestall.engine.detect.manifest import (
+    Manifest,
+    bounds,
+    months_between,
+    next_generation,
+    read_manifest,
+    write_manifest,
+)
+from forestall.engine.errors import HistoryError, Location
+from forestall.engine.model.catalogue import Catalogue
+
+Progress = Callable[[str, int, int], None]
+
+
+def quiet(_what: str, _done: int, _all: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What an import or a collection brought: rows read, rows that said something new, accounts, first and last day."""
+
+    rows: int
+    new: int
+    accounts: int
+    first: date | None
+    last: date | None
+
+
+class History:
+    """The history in one folder.
+
+    Changes are staged: `add` and `build_days` write new files, and `publish` puts them in force in one step. What is
+    not published was never there. `scratch` gives a copy whose changes live in another folder and are thrown away.
+    """
+
+    def __init__(self, root: Path, manifest: Manifest | None = None, scratch: Path | None = None) -> None:
+        self.root = root
+        self._scratch = scratch
+        self._manifest = manifest or read_manifest(root)
+
+    def scratch(self, folder: Path) -> History:
+        """This history, with everything written from now on going to `folder`: what a dry run works on."""
+        return History(self.root, self._manifest, folder)
+
+    def publish(self) -> None:
+        """Put everything that was staged in force."""
+        if self._scratch is None and not self.empty:
+            write_manifest(self.root, self._manifest)
+
+    def knows(self, source: str) -> bool:
+        """Whether this source has ever said anything."""
+        return source in self._manifest.sources
+
+    @property
+    def through(self) -> date | None:
+        """The last day that has rows; None when nothing has arrived yet."""
+        return self._manifest.through
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has arrived yet."""
+        return not self._manifest.arrivals
+
+    # -- what arrived ------------------------------------------------------------------------------------------------
+
+    def add(self, source: str, tables: Iterable[pyarrow.Table], catalogue: Catalogue,
+            received_on: date | None, gone_after: int) -> Arrived:
+        """Keep what a source said, whole or not at all. The same rows twice change nothing.
+
+        `received_on` None: each row counts as received on its own day, as an import does. Errors of the source pass
+        through and leave the history as it was.
+        """
+        with session() as connection:
+            connection.execute(sql.incoming_table(catalogue))
+            for table in tables:
+                connection.register("batch", table)
+                connection.execute(sql.take_batch(catalogue, table.column_names))
+                connection.unregister("batch")
+            arrived = _arrived(connection)
+            if arrived.rows == 0:
+                return arrived
+            months = [row[0] for row in connection.execute(sql.MONTHS_OF_INCOMING).fetchall()]
+            connection.execute(sql.known_table(catalogue, self._files(self._manifest.arrivals, months)))
+            connection.execute(sql.fresh_table(catalogue), [source, received_on, received_on])
+            count = _one(connection, "SELECT count(*) FROM fresh")
+            if not count:
+                return arrived
+            self._keep(connection, catalogue, source, gone_after)
+            return replace(arrived, new=count)
+
+    def _keep(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, source: str,
+              gone_after: int) -> None:
+        manifest = next_generation(self._manifest)
+        fresh_months = [row[0] for row in connection.execute(sql.MONTHS_OF_FRESH).fetchall()]
+        for month in fresh_months:
+            path = self._new_file("arrivals", month, manifest)
+            connection.execute(sql.write_arrivals(catalogue, month, path))
+            manifest.arrivals[month] = path
+        connection.execute(sql.accounts_table(manifest.accounts))
+        stale = _one(connection, sql.STALE_FROM, [gone_after])
+        accounts = self._new_file("accounts", "accounts", manifest)
+        connection.execute(sql.write_accounts(accounts))
+        stale_from = min(stale, manifest.stale_from) if manifest.stale_from else stale
+        sources = tuple(sorted({*manifest.sources, source}))
+        self._manifest = replace(manifest, accounts=accounts, stale_from=stale_from, sources=sources)
+
+    # -- one row per account and day -----------------------------------------------------------------------------------
+
+    def build_days(self, catalogue: Catalogue, gone_after: int, through: date, progress: Progress = quiet) -> None:
+        """Bring the rows per account and day up to `through` and up to date with the arrivals."""
+        if self.empty:
+            return
+        digest = _digest(catalogue, gone_after)
+        stale_from = self._manifest.stale_from
+        if digest != self._manifest.digest:
+            stale_from = date.min
+        covered = self._manifest.through
+        last = max(through, covered) if covered else through
+        if covered is not None and last > covered:
+            after = covered + timedelta(days=1)
+            stale_from = min(stale_from, after) if stale_from else after
+        elif stale_from is None and covered is not None:
+            return
+        first_arrival = bounds(min(self._manifest.arrivals))[0]
+        start = max(stale_from, first_arrival) if stale_from else first_arrival
+        manifest = next_generation(self._manifest)
+        months = months_between(start, last) if start <= last else []
+        with session() as connection:
+            for done, month in enumerate(months):
+                progress("days", done, len(months))
+                path = self._new_file("days", month, manifest)
+                self._build_month(connection, catalogue, gone_after, month, last, path)
+                manifest.days[month] = path
+            progress("days", len(months), len(months))
+        self._manifest = replace(manifest, digest=digest, through=last, stale_from=None)
+
+    def _build_month(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, gone_after: int, month: str,
+                     through: date, path: Path) -> None:
+        first, last = bounds(month)
+        back = max(catalogue.longest_carry(), gone_after) + 1
+        since = first - timedelta(days=back)
+        files = self._files(self._manifest.arrivals, months_between(since, last))
+        connection.execute(sql.said_table(catalogue, files, since, last))
+        connection.execute(sql.build_month(
+            catalogue, self._manifest.accounts, since=since, first=first, last=min(last, through),
+            gone_after=gone_after, late=_one(connection, sql.ANY_LATE), path=path))
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def open_days(self, catalogue: Catalogue, first: date, last: date,
+                  accounts: Iterable[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection with the view `history` over the days from `first` through `last`, dates as days since 1970."""
+        connection = connect()
+        files = self._files(self._manifest.days, months_between(first, last))
+        if accounts is not None:
+            connection.register("chosen", pyarrow.table({"account": pyarrow.array(list(accounts), pyarrow.string())}))
+        connection.execute(sql.history_view(catalogue, files, first, last, chosen=accounts is not None))
+        return connection
+
+    def last_arrival(self) -> date | None:
+        """The last day that any source spoke of; None when nothing has arrived."""
+        if self._manifest.accounts is None:
+            return None
+        with session() as connection:
+            found = _one(connection, sql.last_arrival(self._manifest.accounts))
+        return found if isinstance(found, date) else None
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    def _files(self, by_month: dict[str, Path], months: Iterable[str]) -> list[Path]:
+        wanted = set(months)
+        return [path for month, path in sorted(by_month.items()) if month in wanted]
+
+    def _new_file(self, folder: str, name: str, manifest: Manifest) -> Path:
+        place = (self._scratch or self.root) / folder
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryError.one(Location(str(place)), "history-unwritable",
+                                   f"the history cannot be written ({error.strerror}).",
+                                   "Check the folder's permissions, or name another with `state:` in forestall.yaml."
+                                   ) from None
+        return place / f"{name}.{manifest.generation}.parquet"
+
+
+class session:
+    """A DuckDB connection of its own that spills to the system's temporary folder and is closed at the end."""
+
+    def __enter__(self) -> duckdb.DuckDBPyConnection:
+        self._connection = connect()
+        return self._connection
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB. Left alone it would spill into the working directory."""
+    connection = duckdb.connect(config={"temp_directory": tempfile.gettempdir()})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None) -> Any:
+    row = connection.execute(query, values or []).fetchone()
+    return row[0] if row else None
+
+
+def _arrived(connection: duckdb.DuckDBPyConnection) -> Arrived:
+    row = connection.execute(sql.SUMMARY_OF_INCOMING).fetchone()
+    rows, accounts, first, last = row if row else (0, 0, None, None)
+    return Arrived(rows, 0, accounts, first, last)
+
+
+def _digest(catalogue: Catalogue, gone_after: int) -> str:
+    """What the days depend on besides the arrivals."""
+    told = [(metric.name, metric.kind.value, metric.stale_after, metric.per_day) for metric in catalogue.supplied()]
+    return hashlib.sha256(repr((gone_after, told)).encode()).hexdigest()[:16]

@@ -1,0 +1,233 @@
+"""The statements by which DuckDB keeps the history. Identifiers are checked names, and quoted all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from pyarrow.parquet import read_schema
+
+from forestall.engine.model.catalogue import Catalogue, Metric
+from forestall.engine.model.expression import Kind
+
+TYPES = {Kind.NUMBER: "DOUBLE", Kind.TEXT: "VARCHAR", Kind.FLAG: "BOOLEAN", Kind.DATE: "DATE"}
+PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
+
+MONTHS_OF_INCOMING = "SELECT DISTINCT strftime(as_of, '%Y-%m') FROM incoming ORDER BY 1"
+MONTHS_OF_FRESH = "SELECT DISTINCT strftime(as_of, '%Y-%m') FROM fresh ORDER BY 1"
+SUMMARY_OF_INCOMING = "SELECT count(*), count(DISTINCT account), min(as_of), max(as_of) FROM incoming"
+
+# A row changes the days from the day on which it takes effect. An account that comes back after it was gone also needs
+# the days in between, which were not written because nobody knew that it would.
+STALE_FROM = """
+SELECT least(
+  (SELECT min(greatest(as_of, received_on)) FROM fresh),
+  (SELECT min(last_day) FROM known_accounts JOIN fresh USING (account)
+   WHERE greatest(as_of, received_on) > last_day + CAST(? AS INTEGER)))
+"""
+
+
+def name(identifier: str) -> str:
+    """A quoted identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A quoted text."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def parquet(files: Iterable[Path]) -> str:
+    """A table function over these files; columns that a file lacks are NULL."""
+    listed = ", ".join(text(str(path)) for path in files)
+    return f"read_parquet([{listed}], union_by_name = true)"
+
+
+def day(value: date) -> str:
+    """A date literal."""
+    return f"DATE '{value.isoformat()}'"
+
+
+def _typed(catalogue: Catalogue) -> str:
+    return "".join(f", {name(metric.name)} {TYPES[metric.kind]}" for metric in catalogue.supplied())
+
+
+def _listed(catalogue: Catalogue) -> str:
+    return "".join(f", {name(metric.name)}" for metric in catalogue.supplied())
+
+
+def incoming_table(catalogue: Catalogue) -> str:
+    """What a source says in one go, in the order in which it says it."""
+    return f"CREATE TABLE incoming (seq BIGINT, account VARCHAR, as_of DATE{_typed(catalogue)})"
+
+
+def take_batch(catalogue: Catalogue, columns: list[str]) -> str:
+    """Numbers beyond ±1e15, NaN and infinities are missing from here on."""
+    values = "".join(f", {_at_the_door(metric)}" if metric.name in columns else ", NULL"
+                     for metric in catalogue.supplied())
+    return (f"INSERT INTO incoming SELECT (SELECT count(*) FROM incoming) + row_number() OVER (), "
+            f"account, as_of{values} FROM batch")
+
+
+def _at_the_door(metric: Metric) -> str:
+    column = name(metric.name)
+    return f"CASE WHEN abs({column}) <= 1e15 THEN {column} END" if metric.kind is Kind.NUMBER else column
+
+
+def known_table(catalogue: Catalogue, files: list[Path]) -> str:
+    """What had arrived before, in the months that the incoming rows touch."""
+    columns = "account VARCHAR, as_of DATE, received_on DATE, source VARCHAR, seq BIGINT" + _typed(catalogue)
+    if not files:
+        return f"CREATE TABLE known ({columns})"
+    return (f"CREATE TABLE known ({columns}); "
+            f"INSERT INTO known BY NAME SELECT {_present(catalogue, files)} FROM {parquet(files)}")
+
+
+def _present(catalogue: Catalogue, files: list[Path]) -> str:
+    """The columns of the catalogue that the files have: a metric may be newer than they are, or of another kind."""
+    there = {column for file in files for column in read_schema(file).names}
+    metrics = "".join(f", TRY_CAST({name(metric.name)} AS {TYPES[metric.kind]}) AS {name(metric.name)}"
+                      for metric in catalogue.supplied() if metric.name in there)
+    return "account, as_of, received_on, source, seq" + metrics
+
+
+def fresh_table(catalogue: Catalogue) -> str:
+    """The incoming rows that say something new: of several for one day the last, unless it repeats what is known.
+
+    Parameters: source, received_on, received_on.
+    """
+    metrics = catalogue.supplied()
+    same = " AND ".join(
+        [f"k.{name(metric.name)} IS NOT DISTINCT FROM i.{name(metric.name)}" for metric in metrics]) or "true"
+    values = "".join(f", i.{name(metric.name)}" for metric in metrics)
+    return f"""
+CREATE TABLE fresh AS
+WITH said AS (SELECT ?::VARCHAR AS source),
+i AS (SELECT * FROM incoming QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY seq DESC) = 1),
+k AS (SELECT * FROM known WHERE source = (SELECT source FROM said)
+      QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY received_on DESC, seq DESC) = 1)
+SELECT i.account, i.as_of,
+       CASE WHEN ?::DATE IS NULL THEN i.as_of ELSE greatest(?::DATE, i.as_of) END AS received_on,
+       (SELECT source FROM said) AS source,
+       (SELECT coalesce(max(seq), 0) FROM known) + row_number() OVER (ORDER BY i.seq) AS seq{values}
+FROM i LEFT JOIN k ON k.account = i.account AND k.as_of = i.as_of
+WHERE k.account IS NULL OR NOT ({same})
+"""
+
+
+def write_arrivals(catalogue: Catalogue, month: str, path: Path) -> str:
+    """One month's file: what was known and what is new."""
+    columns = "account, as_of, received_on, source, seq" + _listed(catalogue)
+    chosen = f"strftime(as_of, '%Y-%m') = {text(month)}"
+    return (f"COPY (SELECT {columns} FROM known WHERE {chosen} UNION ALL SELECT {columns} FROM fresh WHERE {chosen} "
+            f"ORDER BY account, as_of, received_on, seq) TO {text(str(path))} {PARQUET}")
+
+
+def accounts_table(stored: Path | None) -> str:
+    """First and last day on which each account was named."""
+    if stored is None:
+        return "CREATE TABLE known_accounts (account VARCHAR, first_day DATE, last_day DATE)"
+    return f"CREATE TABLE known_accounts AS SELECT * FROM {parquet([stored])}"
+
+
+def write_accounts(path: Path) -> str:
+    """The same, with what is new."""
+    return f"""
+COPY (SELECT account, min(first_day) AS first_day, max(last_day) AS last_day FROM (
+        SELECT account, first_day, last_day FROM known_accounts
+        UNION ALL SELECT account, greatest(as_of, received_on), greatest(as_of, received_on) FROM fresh)
+      GROUP BY account ORDER BY account) TO {text(str(path))} {PARQUET}
+"""
+
+
+def last_arrival(accounts: Path) -> str:
+    """The last day on which anybody was named."""
+    return f"SELECT max(last_day) FROM {parquet([accounts])}"
+
+
+def said_table(catalogue: Catalogue, files: list[Path], since: date, last: date) -> str:
+    """The arrivals that can speak in a month."""
+    create = (f"CREATE OR REPLACE TEMP TABLE said "
+              f"(account VARCHAR, as_of DATE, received_on DATE, source VARCHAR, seq BIGINT{_typed(catalogue)})")
+    if not files:
+        return create
+    return (f"{create}; INSERT INTO said BY NAME SELECT {_present(catalogue, files)} FROM {parquet(files)} "
+            f"WHERE as_of >= {day(since)} AND greatest(as_of, received_on) <= {day(last)}")
+
+
+ANY_LATE = "SELECT count(*) > 0 FROM said WHERE received_on > as_of"
+
+
+def build_month(catalogue: Catalogue, accounts: Path | None, *, since: date, first: date, last: date,
+                gone_after: int, late: bool, path: Path) -> str:
+    """One month of days: fill the known values on the arrivals, spread each arrival over its days, then age them.
+
+    Every account also gets an empty arrival before `since`, so that days without any arrival in reach have their row.
+    `late`: some rows were received after their day, and must not replace what newer ones said.
+    """
+    metrics = catalogue.supplied()
+    assert accounts is not None
+    filled = "".join(f",\n  {_carried(metric, late)}" for metric in metrics)
+    aged = "".join(f",\n  {_aged(metric)}" for metric in metrics)
+    return f"""
+COPY (
+WITH alive AS (
+  SELECT account, first_day, least(last_day + {gone_after}, {day(last)}) AS until FROM {parquet([accounts])}
+  WHERE first_day <= {day(last)} AND last_day + {gone_after} >= {day(first)}),
+arrivals AS (
+  SELECT account, greatest(as_of, received_on) AS effective, as_of, seq{_listed(catalogue)} FROM said
+  UNION ALL BY NAME
+  SELECT account, {day(since)} - 1 AS effective, {day(since)} - 1 AS as_of, -1 AS seq FROM alive
+  WHERE first_day < {day(first)}),
+filled AS (
+  SELECT account, effective, as_of, seq{filled}
+  FROM arrivals
+  WINDOW up_to AS (PARTITION BY account ORDER BY effective, as_of, seq ROWS UNBOUNDED PRECEDING)
+  QUALIFY row_number() OVER (PARTITION BY account, effective ORDER BY as_of DESC, seq DESC) = 1),
+reach AS (
+  SELECT *, lead(effective) OVER (PARTITION BY account ORDER BY effective) AS next FROM filled),
+spread AS (
+  SELECT reach.*, alive.first_day,
+    unnest(generate_series(greatest(effective, alive.first_day, {day(first)}),
+                           least(coalesce(next - 1, {day(last)}), alive.until), INTERVAL 1 DAY))::DATE AS on_day
+  FROM reach JOIN alive USING (account))
+SELECT account, (on_day - DATE '1970-01-01')::BIGINT AS day, (first_day - DATE '1970-01-01')::BIGINT AS first_day,
+  (effective - DATE '1970-01-01')::BIGINT AS named_day{aged}
+FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
+"""
+
+
+def _carried(metric: Metric, late: bool) -> str:
+    """The newest known value and the day it was said on. A late row about an older day does not replace a newer one."""
+    column = name(metric.name)
+    if metric.per_day:
+        return f"{column}, as_of AS {name(metric.name + ' said on')}"
+    if not late:      # the order of arrival is the order of their days, and this form is five times as fast
+        return (f"last_value({column} IGNORE NULLS) OVER up_to AS {column}, last_value(CASE WHEN {column} IS NOT NULL "
+                f"THEN as_of END IGNORE NULLS) OVER up_to AS {name(metric.name + ' said on')}")
+    newest = f"arg_max({column}, (as_of, seq)) FILTER ({column} IS NOT NULL) OVER up_to"
+    said_on = f"max(as_of) FILTER ({column} IS NOT NULL) OVER up_to"
+    return f"{newest} AS {column}, {said_on} AS {name(metric.name + ' said on')}"
+
+
+def _aged(metric: Metric) -> str:
+    column, said_on = name(metric.name), name(metric.name + " said on")
+    reach = 0 if metric.per_day else metric.stale_after
+    return f"CASE WHEN on_day <= {said_on} + {reach} THEN {column} END AS {column}"
+
+
+def history_view(catalogue: Catalogue, files: list[Path], first: date, last: date, *, chosen: bool) -> str:
+    """The view that every evaluation reads: days since 1970 for dates, only the days that are needed."""
+    columns = "".join(
+        f", ({name(metric.name)} - DATE '1970-01-01')::BIGINT AS {name(metric.name)}" if metric.kind is Kind.DATE
+        else f", {name(metric.name)}" for metric in catalogue.supplied())
+    if not files:
+        typed = "".join(f", NULL::{'BIGINT' if metric.kind is Kind.DATE else TYPES[metric.kind]} AS {name(metric.name)}"
+                        for metric in catalogue.supplied())
+        return (f"CREATE VIEW history AS SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, "
+                f"0::BIGINT AS named_day{typed} WHERE false")
+    only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
+    begin, end = (one.toordinal() - date(1970, 1, 1).toordinal() for one in (first, last))
+    return (f"CREATE VIEW history AS SELECT account, day, first_day, named_day{columns} FROM {parquet(files)} "
+            f"WHERE day BETWEEN {begin} AND {end}{only}")

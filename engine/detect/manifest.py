@@ -1,0 +1,116 @@
+"""Which files make up the history. Replacing this one small file is what makes a change of the history whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from forestall.engine.errors import HistoryError, Location
+
+VERSION = 1
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of the history, by month (`2014-12`). `through` is the last day that `days` covers.
+
+    `stale_from` is the first day whose rows no longer follow from the arrivals (None: all do). `digest` tells for which
+    catalogue the days were built, `sources` who has spoken so far.
+    """
+
+    arrivals: dict[str, Path] = field(default_factory=dict)
+    days: dict[str, Path] = field(default_factory=dict)
+    accounts: Path | None = None
+    generation: int = 0
+    digest: str = ""
+    sources: tuple[str, ...] = ()
+    through: date | None = None
+    stale_from: date | None = None
+
+    def files(self) -> set[Path]:
+        """Every file that is part of the history."""
+        return {*self.arrivals.values(), *self.days.values(), *([self.accounts] if self.accounts else [])}
+
+
+def read_manifest(root: Path) -> Manifest:
+    """The manifest of a history folder; an empty one where there is none. HistoryError when it is not ours."""
+    path = root / NAME
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return Manifest()
+    except OSError as error:
+        raise HistoryError.one(Location(str(path)), "history-unreadable",
+                               f"the history cannot be read ({error.strerror}).",
+                               "Check the folder's permissions.") from None
+    try:
+        stored = json.loads(text)
+        if stored["version"] != VERSION:
+            raise HistoryError.one(Location(str(path)), "history-version",
+                                   f"another version of Forestall wrote the history (format {stored['version']}).",
+                                   "Use that version, or delete the folder and import again.")
+        return Manifest(
+            arrivals={month: root / name for month, name in stored["arrivals"].items()},
+            days={month: root / name for month, name in stored["days"].items()},
+            accounts=root / stored["accounts"] if stored["accounts"] else None,
+            generation=stored["generation"], digest=stored["digest"], sources=tuple(stored["sources"]),
+            through=_date(stored["through"]), stale_from=_date(stored["stale_from"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise HistoryError.one(Location(str(path)), "history-damaged", "this is no manifest of a history.",
+                               "Delete the folder and import again.") from None
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Put a manifest in force in one step, then remove the files that no manifest names any more."""
+    stored = {
+        "version": VERSION, "generation": manifest.generation, "digest": manifest.digest,
+        "sources": list(manifest.sources),
+        "through": manifest.through.isoformat() if manifest.through else None,
+        "stale_from": manifest.stale_from.isoformat() if manifest.stale_from else None,
+        "accounts": str(manifest.accounts.relative_to(root)) if manifest.accounts else None,
+        "arrivals": {month: str(path.relative_to(root)) for month, path in sorted(manifest.arrivals.items())},
+        "days": {month: str(path.relative_to(root)) for month, path in sorted(manifest.days.items())},
+    }
+    fresh = root / (NAME + ".new")
+    with fresh.open("w") as file:
+        json.dump(stored, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(root / NAME)
+    kept = manifest.files()
+    for path in root.glob("*/*.parquet"):
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def next_generation(manifest: Manifest) -> Manifest:
+    """The same files under a new generation, whose number makes new file names unique."""
+    return replace(manifest, arrivals=dict(manifest.arrivals), days=dict(manifest.days),
+                   generation=manifest.generation + 1)
+
+
+def month_of(day: date) -> str:
+    """The month of a day as the files are named: `2014-12`."""
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def months_between(first: date, last: date) -> list[str]:
+    """Every month from that of `first` through that of `last`."""
+    count = (last.year - first.year) * 12 + last.month - first.month
+    return [f"{first.year + (first.month - 1 + step) // 12:04d}-{(first.month - 1 + step) % 12 + 1:02d}"
+            for step in range(count + 1)]
+
+
+def bounds(month: str) -> tuple[date, date]:
+    """The first and the last day of a month."""
+    year, number = int(month[:4]), int(month[5:])
+    following = date(year + number // 12, number % 12 + 1, 1)
+    return date(year, number, 1), date.fromordinal(following.toordinal() - 1)
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,1 @@
+"""From alerts to plays, from plays to deliveries, from deliveries to receipts."""

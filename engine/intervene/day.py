@@ -1,0 +1,112 @@
+"""One day decided: evaluations → lifecycle → planner. `run`, `simulate` and the stories all come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forestall.engine.alert.lifecycle import decide_alerts, needs_a_look
+from forestall.engine.intervene import courtesy
+from forestall.engine.intervene.planner import plan
+from forestall.engine.model.delivery import OutcomeStatus, RunStatus
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.people import Directory
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.state import Decisions, State
+from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.evaluate import DayOfEvaluations
+
+OUTAGE_SHARE = 0.5      # more of the book of business than this cannot leave on one day: the source is gone instead
+OUTAGE_LEAST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one day came to. `tiers` counts the book of business by tier ("" is unscored).
+
+    `unknown` counts, per trigger, the accounts whose condition could not be judged. `held` are the starts that the
+    blast guard held, `outage` the accounts that would have been gone if the source were believed.
+    """
+
+    decisions: Decisions
+    tiers: Mapping[str, int]
+    true: Mapping[str, int]
+    unknown: Mapping[str, int]
+    held: Mapping[str, int]
+    outage: int
+
+
+def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State,
+               evaluations: DayOfEvaluations, *, holdouts: bool = True) -> Decided:
+    """Everything that is decided on one day, from the state before it. Pure: nothing is read, written or sent."""
+    day = evaluations.day
+    gone, outage = _gone(rulebook, state, evaluations)
+    rows = list(_interesting(rulebook, state, evaluations))
+    alerts = decide_alerts(rulebook, conditions, state, rows, gone, day)
+    planned = plan(rulebook, conditions, directory, state, alerts, rows, frozenset(gone), day,
+                   holdouts=holdouts)
+    triggers = frozenset(rulebook.triggers) | frozenset(rulebook.tier_alerts())
+    decisions = Decisions(
+        day=day, digest=rulebook.digest, scoring_digest=rulebook.scoring_digest, transitions=alerts.transitions,
+        alerts=alerts.alerts, tiers=alerts.tiers, runs=planned.runs, deliveries=planned.deliveries,
+        silences=planned.silences, cancelled=planned.cancelled, triggers=triggers)
+    true, unknown = _truths(rulebook, conditions, evaluations)
+    return Decided(decisions, _book(rulebook, evaluations), true, unknown, planned.held, outage)
+
+
+def _gone(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> tuple[list[str], int]:
+    """The accounts of the state that no source names any more, unless there are too many of them to believe it."""
+    here = {account for account, silent in zip(evaluations.accounts, evaluations.silent_days, strict=True)
+            if silent < rulebook.gone_after}
+    gone = [account for account in _remembered(state) if account not in here]
+    if len(gone) > max(OUTAGE_LEAST, OUTAGE_SHARE * len(state.tiers)):
+        return [], len(gone)
+    return gone, 0
+
+
+def _remembered(state: State) -> set[str]:
+    found = set(state.tiers)
+    found.update(alert.account for alert in state.alerts.values() if needs_a_look(alert))
+    found.update(run.account for run in state.runs if run.status is RunStatus.RUNNING)
+    return found
+
+
+def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> list[AccountDay]:
+    """The accounts about which something may be to say, as nouns; all others stay columns."""
+    busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
+    busy.update(run.account for run in state.runs
+                if run.status is RunStatus.RUNNING or run.outcome is OutcomeStatus.WATCHING)
+    recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
+    rows: list[int] = []
+    for index, account in enumerate(evaluations.accounts):
+        tier = evaluations.tiers[index]
+        if evaluations.silent_days[index] >= rulebook.gone_after:
+            continue
+        moved = tier is not None and state.tiers.get(account) != tier
+        if evaluations.alarmed[index] or moved or account in busy or any(
+                play.tier == tier and courtesy.last_due(every, play.name, account, state.previous_pass,
+                                                        evaluations.day) is not None
+                for play, every in recurring):
+            rows.append(index)
+    return list(evaluations.take(rows))
+
+
+def _book(rulebook: Rulebook, evaluations: DayOfEvaluations) -> Mapping[str, int]:
+    counts = {tier.name: 0 for tier in rulebook.scorecard.tiers} | {"": 0}
+    for tier, silent in zip(evaluations.tiers, evaluations.silent_days, strict=True):
+        if silent < rulebook.gone_after:
+            counts[tier or ""] += 1
+    return counts
+
+
+def _truths(rulebook: Rulebook, conditions: Conditions,
+            evaluations: DayOfEvaluations) -> tuple[dict[str, int], dict[str, int]]:
+    here = [silent < rulebook.gone_after for silent in evaluations.silent_days]
+    true: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    for trigger in rulebook.triggers:
+        truths = [truth for truth, is_here in zip(evaluations.truths(conditions.when(trigger)), here, strict=True)
+                  if is_here]
+        true[trigger] = truths.count(2)
+        unknown[trigger] = truths.count(1)
+    return true, unknown

@@ -1,0 +1,219 @@
+"""The steps of one play that are due on one day: what is sent, what is put off, what is skipped and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from forestall.engine.intervene import courtesy
+from forestall.engine.model.delivery import (
+    Delivery,
+    MessageKind,
+    PlayRun,
+    RunStatus,
+    Silence,
+    SilenceReason,
+)
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.expression import Truth
+from forestall.engine.model.people import Directory, Person
+from forestall.engine.model.rulebook import (
+    EmailStep,
+    MessageStep,
+    Play,
+    Rulebook,
+    SlackStep,
+    StopIfStep,
+    TaskStep,
+    WaitStep,
+    WebhookStep,
+)
+from forestall.engine.score.conditions import Conditions
+
+UNKNOWN_WAITS = 3      # days for which a message to a customer waits for an unknown stop_if
+
+KINDS: Mapping[type, MessageKind] = {
+    EmailStep: MessageKind.EMAIL, SlackStep: MessageKind.SLACK, WebhookStep: MessageKind.WEBHOOK,
+    TaskStep: MessageKind.TASK,
+}
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the day has used up so far: the days of each account's emails, and the tasks of each CSM today."""
+
+    emails: dict[str, list[date]]
+    tasks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whom a step reaches: the channel, the address on it, and the person where it is one."""
+
+    channel: str
+    recipient: str
+    to_customer: bool = False
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a run stands after its due steps, and what they caused."""
+
+    run: PlayRun
+    deliveries: tuple[Delivery, ...]
+    silences: tuple[Silence, ...]
+
+
+def advance(rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun, row: AccountDay,
+            day: date, sent: Sent) -> Moved:
+    """Do the steps of a run from where it stands until one has to wait."""
+    walk = _Walk(rulebook, conditions, directory, play, run, row, day, sent)
+    walk.go()
+    return Moved(walk.run, tuple(walk.deliveries), tuple(walk.silences))
+
+
+class _Walk:
+    def __init__(self, rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun,
+                 row: AccountDay, day: date, sent: Sent) -> None:
+        self._rulebook, self._conditions, self._directory = rulebook, conditions, directory
+        self._play, self._row, self._day, self._sent = play, row, day, sent
+        self.run = run
+        self.deliveries: list[Delivery] = []
+        self.silences: list[Silence] = []
+
+    def go(self) -> None:
+        while self.run.status is RunStatus.RUNNING and self.run.next_on is not None and self.run.next_on <= self._day:
+            if self.run.step >= len(self._play.steps):
+                self.run = replace(self.run, status=RunStatus.FINISHED, next_on=None, since=None, reason="done")
+                return
+            step = self._play.steps[self.run.step]
+            if isinstance(step, WaitStep):
+                self._next(on=self._day + timedelta(days=step.days))
+            elif isinstance(step, StopIfStep):
+                self._stop_if(step)
+            else:
+                self._message(step)
+
+    def _next(self, on: date | None = None) -> None:
+        self.run = replace(self.run, step=self.run.step + 1, next_on=on or self._day, since=None)
+
+    def _put_off(self) -> None:
+        self.run = replace(self.run, next_on=self._day + timedelta(days=1), since=self.run.since or self._day)
+
+    def _stop_if(self, step: StopIfStep) -> None:
+        truth = self._row.truth(self._conditions.stop_if(self._play.name, step.id))
+        if truth is Truth.TRUE:
+            self.run = replace(self.run, status=RunStatus.STOPPED, next_on=None, since=None,
+                               reason=f"stop_if: {step.condition.text}")
+        elif truth is Truth.UNKNOWN and self._next_reaches_customer():
+            self._wait_for_facts(step)
+        else:
+            self._next()
+
+    def _next_reaches_customer(self) -> bool:
+        following = self._play.steps[self.run.step + 1:self.run.step + 2]
+        return bool(following) and isinstance(following[0], EmailStep) and following[0].to == "contact"
+
+    def _wait_for_facts(self, step: StopIfStep) -> None:
+        since = self.run.since or self._day
+        if (self._day - since).days < UNKNOWN_WAITS:
+            self._put_off()
+            return
+        skipped = self._play.steps[self.run.step + 1]
+        self._silence(SilenceReason.FACTS_MISSING, skipped.id, f"unknown for {UNKNOWN_WAITS} days: "
+                      f"{step.condition.text}")
+        self.run = replace(self.run, step=self.run.step + 2, next_on=self._day, since=None)
+
+    def _message(self, step: MessageStep) -> None:
+        address = self._address(step)
+        if address is None:
+            self._silence(SilenceReason.NO_ADDRESS, step.id, f"nothing says how to reach {step.to}")
+            self._next()
+        elif address.to_customer and self._row.opted_out:
+            self._silence(SilenceReason.OPTED_OUT, step.id, "the customer asked for no email")
+            self._next()
+        elif not self._email_allowed(address) or not self._task_allowed(step):
+            self._wait_or_skip(step, address)
+        else:
+            self._deliver(step, address)
+            self._next()
+
+    def _email_allowed(self, address: Address) -> bool:
+        if not address.to_customer or courtesy.urgent(self._rulebook.limits, self.run.severity):
+            return True
+        sent = self._sent.emails.get(self._row.account, [])
+        return courtesy.email_allowed_on(self._rulebook.limits, sent, self._day) <= self._day
+
+    def _task_allowed(self, step: MessageStep) -> bool:
+        if not isinstance(step, TaskStep) or courtesy.urgent(self._rulebook.limits, self.run.severity):
+            return True
+        return courtesy.within_budget(self._rulebook.limits, self._sent.tasks.get(self._worker(step), 0))
+
+    def _worker(self, step: TaskStep) -> str:
+        """Whose day a task takes up."""
+        person = self._person(step.person)
+        return person.key if person is not None else step.person
+
+    def _wait_or_skip(self, step: MessageStep, address: Address) -> None:
+        is_task = isinstance(step, TaskStep)
+        reason = SilenceReason.BUDGET if is_task else SilenceReason.CAP
+        why = f"{self._rulebook.limits.tasks_per_csm} tasks a day are enough for one person" if is_task else \
+            "another email went to this customer a short while ago"
+        if courtesy.may_be_put_off(self._play, self.run.since or self._day, self._day):
+            self._silence(reason, step.id, f"put off: {why}")
+            self._put_off()
+        else:
+            self._silence(reason, step.id, f"skipped: {why}")
+            self._next()
+
+    def _deliver(self, step: MessageStep, address: Address) -> None:
+        sender = self._person(step.sender) if isinstance(step, EmailStep) and step.sender else None
+        delivery = Delivery(
+            key=key_of(self.run, step.id, address.recipient), account=self._row.account, play=self._play.name,
+            group=self.run.group, occurrence=self.run.occurrence, day=self._day, step=step.id, kind=KINDS[type(step)],
+            channel=address.channel, recipient=address.recipient, template=step.template,
+            to_customer=address.to_customer, severity=self.run.severity, sender=sender.name if sender else "",
+            sender_address=sender.email if sender else "",
+            person=self._worker(step) if isinstance(step, TaskStep) else address.person)
+        self.deliveries.append(delivery)
+        if address.to_customer:
+            self._sent.emails.setdefault(self._row.account, []).append(self._day)
+        if isinstance(step, TaskStep):
+            worker = self._worker(step)
+            self._sent.tasks[worker] = self._sent.tasks.get(worker, 0) + 1
+
+    # -- addresses ---------------------------------------------------------------------------------------------------
+
+    def _address(self, step: MessageStep) -> Address | None:
+        destination = self._directory.destinations.get(step.to)
+        if destination is not None:
+            return Address(destination.channel, destination.address)
+        if step.to == "contact":
+            return Address(self._directory.email_channel, self._row.contact, True) if self._row.contact else None
+        person = self._person(step.to)
+        if person is None:
+            return None
+        if isinstance(step, SlackStep):
+            return Address(self._directory.slack_channel, person.slack, person=person.key) if person.slack else None
+        return Address(self._directory.email_channel, person.email, person=person.key) if person.email else None
+
+    def _person(self, role: str) -> Person | None:
+        said, _, manager = role.partition(".")
+        names = {"csm": self._row.csm, "executive": self._row.executive}
+        person = self._directory.person(names.get(said, said))
+        if person is not None and manager == "manager":
+            return self._directory.people.get(person.manager)
+        return person
+
+    def _silence(self, reason: SilenceReason, step: str, detail: str) -> None:
+        run = self.run
+        self.silences.append(Silence(run.account, run.play, run.group, run.occurrence, self._day, reason, step, detail))
+
+
+def key_of(run: PlayRun, step: str, recipient: str) -> str:
+    """The same for the same step of the same opening and recipient, whenever it is planned again."""
+    words = "\0".join((run.play, run.account, run.group, run.occurrence.isoformat(), step, recipient))
+    return hashlib.sha256(words.encode()).hexdigest()[:32]

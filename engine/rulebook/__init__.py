@@ -1,0 +1,1 @@
+"""YAML files to one Rulebook, or to a list of problems."""

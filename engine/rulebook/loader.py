@@ -1,0 +1,149 @@
+"""The one loader that check, tests, run and simulate use: a folder of rules → Rulebook, or every problem at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forestall.engine.errors import Location, Problem, RulesError, Severity
+from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.model.rulebook import Rulebook, Template
+from forestall.engine.rulebook import messages, metrics, playbook, schema, source, triggers, weights
+from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.nodes import MapNode, PlainTree, plain
+from forestall.engine.rulebook.source import Document
+from forestall.engine.rulebook.steps import Addresses
+from forestall.engine.rulebook.words import Words, scan
+
+if TYPE_CHECKING:
+    from forestall.engine.settings import Settings
+
+FILES = ("metrics", "weights", "triggers", "playbook")
+_SAID_TO_PEOPLE = ("about", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What became of the rules: a rulebook when there is no error, all problems by place, and the files read."""
+
+    rulebook: Rulebook | None
+    problems: tuple[Problem, ...]
+    files: tuple[str, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stop the rules from being used."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+def load(rules: Path, settings: Settings | None) -> Rulebook:
+    """The rulebook in the folder `rules`. RulesError with every error at once.
+
+    Without `settings` the destinations of forestall.yaml are not checked.
+    """
+    found = inspect(rules, settings)
+    if found.rulebook is None:
+        raise RulesError(found.errors)
+    return found.rulebook
+
+
+def inspect(rules: Path, settings: Settings | None) -> Inspection:
+    """The same without raising, and with the warnings."""
+    findings = Findings()
+    if not rules.is_dir():
+        findings.say(Location(str(rules)), "no-rules", "there is no folder with rules.",
+                     "Name it with --rules DIR, or write one with `forestall init DIR`.")
+        return Inspection(None, findings.sorted(), ())
+    documents = {name: source.read(rules / f"{name}.yaml") for name in FILES}
+    _foreign_files(rules, findings)
+    for name, document in documents.items():
+        findings.extend(document.problems)
+        if document.root is not None:
+            findings.extend(schema.check(document.root, name))
+    rulebook = _assemble(rules, documents, settings, findings)
+    found = findings.sorted()
+    failed = any(problem.severity is Severity.ERROR for problem in found)
+    files = (*(document.file for document in documents.values()),
+             *(template.location.file for template in rulebook.templates.values()))
+    return Inspection(None if failed else rulebook, found, files)
+
+
+def _assemble(rules: Path, documents: dict[str, Document], settings: Settings | None, findings: Findings) -> Rulebook:
+    roots = {name: document.root or MapNode({}, Location(document.file)) for name, document in documents.items()}
+    words = scan(roots["metrics"], roots["weights"], findings)
+    words.incomplete = documents["weights"].root is None or not words.signals
+    catalogue = metrics.read(roots["metrics"], words, findings)
+    scorecard = weights.read(roots["weights"], words, findings)
+    watched = triggers.read(roots["triggers"], words, findings)
+    named = list(roots["triggers"].map("triggers").entries) if documents["triggers"].root is not None else None
+    book = playbook.read(roots["playbook"], named, words, _addresses(catalogue, settings), findings)
+    templates = messages.read(rules / "templates", book.templates, findings)
+    _check_templates(templates, catalogue, words, findings)
+    if not _failed(findings):
+        played = {name for play in book.plays.values() for name in play.triggers}
+        for trigger in watched.values():
+            if trigger.name not in played:
+                findings.warn(trigger.location, "unplayed-trigger", f"no play answers trigger {trigger.name}.",
+                              "Its alerts are kept, but nobody is told; add a play to playbook.yaml.")
+    texts = {Path(document.file).name: document.text for document in documents.values()}
+    texts |= {f"templates/{name}.md": f"{one.subject}\n\n{one.body}" for name, one in templates.items()}
+    return Rulebook(
+        catalogue=catalogue, scorecard=scorecard, triggers=watched, plays=book.plays, limits=book.limits,
+        templates=templates, digest=_hash(texts), scoring_digest=_scoring_digest(roots),
+        gone_after=settings.gone_after if settings else 14,
+    )
+
+
+def _failed(findings: Findings) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in findings.sorted())
+
+
+def _addresses(catalogue: Catalogue, settings: Settings | None) -> Addresses:
+    if settings is None:
+        return Addresses(catalogue.roles)
+    return Addresses(catalogue.roles, settings.directory,
+                     {channel.name: channel.adapter for channel in settings.channels})
+
+
+def _check_templates(templates: dict[str, Template], catalogue: Catalogue, words: Words, findings: Findings) -> None:
+    if not templates:
+        return
+    from forestall.engine.intervene.templates import problems  # Jinja2 is imported only where there are messages
+
+    for template in templates.values():
+        for problem in problems(template, catalogue, tuple(words.signals)):
+            if not (words.incomplete or words.broken) or not problem.code.startswith("unknown"):
+                findings.extend([problem])
+
+
+def _foreign_files(rules: Path, findings: Findings) -> None:
+    """A second file would be silently ignored, and somebody would wonder why."""
+    for path in sorted([*rules.glob("*.yaml"), *rules.glob("*.yml")]):
+        if path.stem not in FILES and path.is_file():
+            findings.warn(Location(str(path)), "unknown-file", "this file is not read.",
+                          f"Rules stand in {', '.join(f'{name}.yaml' for name in FILES)}.")
+
+
+def _hash(texts: dict[str, str]) -> str:
+    whole = json.dumps(sorted(texts.items()), ensure_ascii=False)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _scoring_digest(roots: dict[str, MapNode]) -> str:
+    """A hash of what the score depends on: comments, layout and what is only told to people do not count."""
+    whole = json.dumps([_counting(plain(roots[name])) for name in ("metrics", "weights")], ensure_ascii=False)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _counting(tree: PlainTree) -> PlainTree:
+    match tree:
+        case dict():
+            return {key: _counting(value) for key, value in tree.items()
+                    if not (key in _SAID_TO_PEOPLE and isinstance(value, str))}
+        case list():
+            return [_counting(item) for item in tree]
+        case _:
+            return tree

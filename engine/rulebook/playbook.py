@@ -1,0 +1,149 @@
+"""playbook.yaml → plays and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.expression import Kind
+from forestall.engine.model.rulebook import Existing, Goal, Limits, Play
+from forestall.engine.rulebook import durations
+from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode
+from forestall.engine.rulebook.steps import Addresses, StepReader, digest
+from forestall.engine.rulebook.words import Words
+
+_WHY = "`applies_to` uses metrics only."
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """What playbook.yaml holds; `templates` is every template that a step names, with its places."""
+
+    plays: dict[str, Play]
+    limits: Limits
+    templates: dict[str, list[ScalarNode]]
+
+
+def read(root: MapNode, triggers: Collection[str] | None, words: Words, addresses: Addresses,
+         findings: Findings) -> Playbook:
+    """The playbook. `triggers` are the names in triggers.yaml, None when that file cannot be read."""
+    reader = _Reader(triggers, words, addresses, findings)
+    plays = {entry.key.text: reader.play(entry, entry.value) for entry in root.map("plays")
+             if isinstance(entry.value, MapNode)}
+    return Playbook(plays, _limits(root.map("limits"), words, findings), reader.steps.templates)
+
+
+class _Reader:
+    """Reads plays."""
+
+    def __init__(self, triggers: Collection[str] | None, words: Words, addresses: Addresses,
+                 findings: Findings) -> None:
+        self._triggers, self._words, self._findings = triggers, words, findings
+        self.steps = StepReader(words, addresses, findings)
+
+    def play(self, entry: Entry, node: MapNode) -> Play:
+        """The play, as far as it can be read."""
+        name, what = entry.key.text, f"play {entry.key.text}"
+        self._can_start(node, entry.key, what)
+        applies_to = self._words.expression(node.scalar("applies_to"), self._words.metrics_only(_WHY), Kind.FLAG,
+                                            f"`applies_to` of {what}", self._findings)
+        holdout = durations.share(node, "holdout", what, self._findings)
+        existing = node.text("existing")
+        return Play(
+            name=name,
+            steps=self.steps.steps(node.items("steps"), name),
+            location=entry.key.location,
+            digest=digest(node.get("steps")),
+            triggers=self._started_by(node, what),
+            tier=self._tier(node, what),
+            every=durations.every(node, what, self._findings),
+            applies_to=applies_to,
+            owner=self.steps.role(node.scalar("owner"), f"`owner` of {what}"),
+            within=durations.days(node, "within", what, self._findings, business=True),
+            goal=self._goal(node, what),
+            holdout=holdout or 0.0,
+            holdout_explicit=holdout is not None,
+            resources=tuple(item.text for item in node.items("resources") if isinstance(item, ScalarNode)),
+            alongside=node.flag("alongside"),
+            finish_anyway=node.flag("finish_anyway"),
+            existing=Existing(existing) if existing in set(Existing) else Existing.OPEN,
+            about=node.text("about"),
+        )
+
+    def _can_start(self, node: MapNode, key: ScalarNode, what: str) -> None:
+        if "every" in node and "trigger" in node:
+            self._findings.say(node.key_location("trigger"), "too-many",
+                               f"{what} has `every` and `trigger`: it recurs by the calendar or answers an alert.",
+                               "Make two plays of it.")
+        elif "every" in node and "tier" not in node:
+            self._findings.say(node.key_location("every"), "never-starts",
+                               f"{what} has `every` but no `tier`, so nobody knows for whom it recurs.",
+                               "Add `tier: healthy`, or another tier.")
+        elif "trigger" not in node and "tier" not in node and not self._misspelt(node):
+            self._findings.say(key.location, "never-starts", f"{what} can never start.",
+                               "Add `trigger: NAME`, or `tier: NAME`.")
+
+    def _misspelt(self, node: MapNode) -> bool:
+        """Whether a key may be a misspelt `trigger` or `tier`; the schema names it."""
+        return any(did_you_mean(key, ["trigger", "tier"]) for key in node.entries)
+
+    def _started_by(self, node: MapNode, what: str) -> tuple[str, ...]:
+        written = node.get("trigger")
+        items = written.items if isinstance(written, ListNode) else (written,)
+        names: list[str] = []
+        for item in items:
+            if not isinstance(item, ScalarNode) or not isinstance(item.value, str):
+                continue
+            if item.text in names:
+                self._findings.say(item.location, "named-twice", f"`trigger` of {what} names {item.text} twice.",
+                                   "Name it once.")
+            elif self._triggers is not None and item.text not in self._triggers:
+                tier = item.text in self._words.tiers
+                self._findings.say(item.location, "unknown-trigger",
+                                   f"`trigger` of {what} names no trigger: `{item.text}`.",
+                                   f"{item.text} is a tier: write `tier: {item.text}`." if tier
+                                   else did_you_mean(item.text, self._triggers) or "Add it to triggers.yaml.")
+            names.append(item.text)
+        return tuple(dict.fromkeys(names))
+
+    def _tier(self, node: MapNode, what: str) -> str:
+        written = node.scalar("tier")
+        if written is None or not isinstance(written.value, str):
+            return ""
+        if self._words.tiers and written.text not in self._words.tiers:
+            self._findings.say(written.location, "unknown-tier", f"`tier` of {what} names no tier: `{written.text}`.",
+                               did_you_mean(written.text, self._words.tiers)
+                               or f"There are: {', '.join(self._words.tiers)}.")
+        return written.text
+
+    def _goal(self, node: MapNode, what: str) -> Goal | None:
+        goal = node.map("goal")
+        what = f"`goal` of {what}"
+        when = self._words.expression(goal.scalar("when"), self._words.conditions(), Kind.FLAG, f"`when` of {what}",
+                                      self._findings)
+        within = durations.days(goal, "within", what, self._findings, business=True, least=1)
+        return None if when is None or within is None else Goal(when, within)
+
+
+def _limits(node: MapNode, words: Words, findings: Findings) -> Limits:
+    plays = node.scalar("plays_per_account")
+    if plays is not None and isinstance(plays.value, int) and plays.value > 1:
+        findings.say(plays.location, "not-built", "`plays_per_account` other than 1 is not built yet.",
+                     "Write 1; a play with `alongside: true` runs beside others.")
+    urgent: list[str] = []
+    for item in node.items("urgent"):
+        if isinstance(item, ScalarNode) and isinstance(item.value, str):
+            if words.tiers and item.text not in words.tiers:
+                findings.say(item.location, "unknown-tier", f"`urgent` names no tier: `{item.text}`.",
+                             did_you_mean(item.text, words.tiers) or f"There are: {', '.join(words.tiers)}.")
+            urgent.append(item.text)
+    tasks = durations.rate(node, "tasks_per_csm", "`limits`", findings, daily=True)
+    guard = node.number("per_play")
+    return Limits(
+        emails_per_account=durations.rate(node, "emails_per_account", "`limits`", findings),
+        tasks_per_csm=tasks[0] if tasks else None,
+        per_play=200 if guard is None else int(guard),
+        urgent=tuple(urgent),
+    )

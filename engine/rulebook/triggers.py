@@ -1,0 +1,67 @@
+"""triggers.yaml → triggers."""
+
+from __future__ import annotations
+
+from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.expression import Kind
+from forestall.engine.model.rulebook import Existing, Trigger
+from forestall.engine.rulebook import durations
+from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.nodes import Entry, MapNode
+from forestall.engine.rulebook.words import Words
+
+DEFAULTS = {"cooldown": 14, "lasts": 30}
+
+
+def read(root: MapNode, words: Words, findings: Findings) -> dict[str, Trigger]:
+    """Every usable trigger by name, in the order of the file."""
+    reader = _Reader(root.map("defaults"), words, findings)
+    return {entry.key.text: trigger for entry in root.map("triggers")
+            if (trigger := reader.trigger(entry)) is not None}
+
+
+class _Reader:
+    """Reads triggers over their defaults."""
+
+    def __init__(self, defaults: MapNode, words: Words, findings: Findings) -> None:
+        self._words, self._findings = words, findings
+        self._vocabulary = words.conditions()
+        self._defaults = defaults
+        self._days = {key: self._duration(defaults, key, "`defaults`", standard)
+                      for key, standard in DEFAULTS.items()}
+        self._severity = self._severity_of(defaults, "`defaults`")
+
+    def trigger(self, entry: Entry) -> Trigger | None:
+        """The trigger, or None when its condition is missing or wrong."""
+        node = entry.value
+        if not isinstance(node, MapNode):
+            return None
+        what = f"trigger {entry.key.text}"
+        when = self._words.expression(node.scalar("when"), self._vocabulary, Kind.FLAG, f"`when` of {what}",
+                                      self._findings)
+        clear_when = self._words.expression(node.scalar("clear_when"), self._vocabulary, Kind.FLAG,
+                                            f"`clear_when` of {what}", self._findings)
+        severity = self._severity_of(node, what) if "severity" in node else self._severity
+        cooldown, lasts = (self._duration(node, key, what, self._days[key]) for key in ("cooldown", "lasts"))
+        existing = node.text("existing") or self._defaults.text("existing")
+        if when is None:
+            return None
+        return Trigger(
+            name=entry.key.text, when=when, location=entry.key.location, clear_when=clear_when,
+            about=node.text("about"), severity=severity, cooldown=cooldown, lasts=lasts,
+            existing=Existing(existing) if existing in set(Existing) else Existing.OPEN,
+        )
+
+    def _duration(self, node: MapNode, key: str, what: str, standard: int) -> int:
+        found = durations.days(node, key, what, self._findings, least=1 if key == "lasts" else 0)
+        return standard if found is None else found
+
+    def _severity_of(self, node: MapNode, what: str) -> str:
+        written = node.scalar("severity")
+        if written is None or not isinstance(written.value, str) or written.text == "tier":
+            return ""
+        if self._words.tiers and written.text not in self._words.tiers:
+            self._findings.say(written.location, "unknown-tier",
+                               f"`severity` of {what} names no tier: `{written.text}`.",
+                               did_you_mean(written.text, self._words.tiers) or "Write `tier` for the account's own.")
+        return written.text

@@ -1,0 +1,153 @@
+"""Every name that the rules define, and which of them may stand where."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from forestall.engine.language.check import Vocabulary, check
+from forestall.engine.language.functions import FUNCTIONS
+from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.expression import (
+    Call,
+    Comparison,
+    Expression,
+    Kind,
+    Literal,
+    Membership,
+    Name,
+    NameRole,
+    Term,
+    walk,
+)
+from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.nodes import MapNode, ScalarNode
+
+_WORD = re.compile(r"\"[^\"]*\"|'[^']*'|([A-Za-z_][A-Za-z0-9_]*)")
+_PERSONAL = "it is personal, and personal facts appear in messages only."
+
+
+def identifiers(text: str) -> Iterator[str]:
+    """The words of an expression outside of quotes."""
+    return (found.group(1) for found in _WORD.finditer(text) if found.group(1))
+
+
+@dataclass(slots=True)
+class Words:
+    """What is known about names while the files are read.
+
+    `broken` names exist but are wrong themselves, and `incomplete` says that a whole file of names could not be read:
+    what follows from either is not said again.
+    """
+
+    metrics: dict[str, Name] = field(default_factory=dict)
+    personal: set[str] = field(default_factory=set)
+    per_day: set[str] = field(default_factory=set)
+    one_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    signals: dict[str, ScalarNode] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    tiers: tuple[str, ...] = ()
+    broken: set[str] = field(default_factory=set)
+    incomplete: bool = False
+
+    def conditions(self) -> Vocabulary:
+        """For triggers, goals and stop_if: metrics, signals, the score and the tier."""
+        names = self._metrics(personal=False)
+        names |= {name: Name(name, Kind.NUMBER, NameRole.SIGNAL) for name in self.signals}
+        names |= {"score": Name("score", Kind.NUMBER, NameRole.SCORE), "tier": Name("tier", Kind.TEXT, NameRole.TIER)}
+        absent = dict.fromkeys(self.personal, _PERSONAL)
+        absent |= {part: f"it is a part of the signal {signal}; use the signal, or the part's metric."
+                   for part, signal in self.parts.items()}
+        return Vocabulary(names, absent, per_day=frozenset(self.per_day))
+
+    def metrics_only(self, why: str, *, personal: bool = False, history: bool = True) -> Vocabulary:
+        """Metrics alone; `why` says why the score and what makes it may not stand there."""
+        absent = dict.fromkeys([*self.signals, *self.parts, "score", "tier"], why)
+        if not personal:
+            absent |= dict.fromkeys(self.personal, _PERSONAL)
+        return Vocabulary(self._metrics(personal), absent, history=history, per_day=frozenset(self.per_day))
+
+    def expression(self, written: ScalarNode | None, vocabulary: Vocabulary, want: Kind | None, what: str,
+                   findings: Findings) -> Expression | None:
+        """The checked expression; None when it is missing or wrong, which is then said."""
+        if written is None or not isinstance(written.value, str):
+            return None
+        checked = check(written.text, written.place, vocabulary, want, what)
+        if checked.expression is None:
+            follows = self.broken.intersection(identifiers(written.text))
+            findings.extend(problem for problem in checked.problems
+                            if not follows and not (self.incomplete and problem.code == "unknown-name"))
+            return None
+        for text, name, options in self._strange_texts(checked.expression.term):
+            at = max(written.text.find(f'"{text}"'), written.text.find(f"'{text}'"), 0)
+            kind = "tier" if name == "tier" else f"value of {name}"
+            findings.say(written.place(at), "unknown-text", f"in {what}, no {kind} is called \"{text}\".",
+                         did_you_mean(text, options) or f"There are: {', '.join(options)}.")
+        return checked.expression
+
+    def _metrics(self, personal: bool) -> dict[str, Name]:
+        return {name: found for name, found in self.metrics.items() if personal or name not in self.personal}
+
+    def _strange_texts(self, term: Term) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """The texts that a name with a known list of texts is compared with, and can never be."""
+        for one in walk(term):
+            match one:
+                case Comparison(left=left, right=Literal(value=str(text))):
+                    compared = [(left, text)]
+                case Comparison(left=Literal(value=str(text)), right=right):
+                    compared = [(right, text)]
+                case Membership(operand=operand, options=options):
+                    compared = [(operand, option.value) for option in options if isinstance(option.value, str)]
+                case _:
+                    continue
+            for side, text in compared:
+                name = _behind(side)
+                known = self.tiers if name == "tier" else self.one_of.get(name, ())
+                if known and text not in known:
+                    yield text, name, known
+
+
+def _behind(term: Term) -> str:
+    """The name itself, or the one inside `ago(…)`."""
+    if isinstance(term, Call) and term.function == "ago":
+        return _behind(term.arguments[0])
+    return term.name if isinstance(term, Name) else ""
+
+
+def scan(metrics: MapNode, weights: MapNode, findings: Findings) -> Words:
+    """The names of all signals, parts and tiers, and the problems of names that mean two things."""
+    words = Words(tiers=tuple(weights.map("tiers").entries))
+    owners: dict[str, tuple[str, str]] = {}
+    for entry in metrics.map("metrics"):
+        _claim(entry.key, "metric", "", owners, findings)
+    profiles = [node for node in weights.items("profiles") if isinstance(node, MapNode)]
+    for group in [weights, *profiles]:
+        for entry in group.map("signals"):
+            if not isinstance(entry.value, MapNode):
+                words.broken.add(entry.key.text)
+            _claim(entry.key, "signal", "", owners, findings)
+            words.signals.setdefault(entry.key.text, entry.key)
+            for part in entry.value.map("of") if isinstance(entry.value, MapNode) else ():
+                _claim(part.key, "part", entry.key.text, owners, findings)
+                words.parts.setdefault(part.key.text, entry.key.text)
+    for entry in weights.map("tiers"):
+        if entry.key.text in ("tier", "unscored", "all"):
+            findings.say(entry.key.location, "reserved-name", f"a tier cannot be called `{entry.key.text}`.",
+                         "Choose another name.")
+    return words
+
+
+def _claim(key: ScalarNode, kind: str, signal: str, owners: dict[str, tuple[str, str]], findings: Findings) -> None:
+    name = key.text
+    if name in FUNCTIONS or name in ("score", "tier", "true", "false") or keyword.iskeyword(name):
+        what = "a function" if name in FUNCTIONS else "a word of the language"
+        findings.say(key.location, "reserved-name", f"a {kind} cannot be called `{name}`: that is {what}.",
+                     "Choose another name.")
+        return
+    before = owners.setdefault(name, (kind, signal))
+    if before != (kind, signal):
+        other = f"the part of {before[1]}" if before[0] == "part" else f"the {before[0]}"
+        findings.say(key.location, "name-taken", f"the {kind} `{name}` has the same name as {other} `{name}`.",
+                     "One name means one thing: rename one of them.")

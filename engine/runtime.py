@@ -1,0 +1,202 @@
+"""The one place that wires the parts into a pass: collect → evaluate → decide → write → deliver."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+
+from forestall.engine.adapter_settings import CHANNELS
+from forestall.engine.detect.collect import Collected, collect, import_all
+from forestall.engine.detect.history import History, Progress, quiet
+from forestall.engine.errors import Location, SettingsError, UsageError
+from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.worker import DeliveryReport, deliver
+from forestall.engine.intervene.writing import write_messages
+from forestall.engine.model.delivery import MessageKind, OutboxRow
+from forestall.engine.model.people import Directory
+from forestall.engine.model.ports import Channel, Source
+from forestall.engine.model.rulebook import Existing, Rulebook
+from forestall.engine.model.state import State
+from forestall.engine.rulebook.loader import load
+from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.settings import Settings, open_channel, open_source, read_settings
+from forestall.engine.store import CommitReport, Store
+
+REHEARSAL = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with rules and settings, loaded and checked."""
+
+    settings: Settings
+    rulebook: Rulebook
+    evaluator: Evaluator
+
+    @property
+    def directory(self) -> Directory:
+        """Whom rules can address, with the channels by which roles are reached."""
+        return replace(self.settings.directory, email_channel=self._channel("email"),
+                       slack_channel=self._channel("slack"))
+
+    def _channel(self, adapter: str) -> str:
+        found = (channel.name for channel in self.settings.channels if channel.adapter == adapter)
+        return next(found, adapter)
+
+    @property
+    def history(self) -> History:
+        """The history as it is in force now."""
+        return History(self.settings.state / "history")
+
+    @property
+    def store_path(self) -> Path:
+        """Rehearsal and live keep apart: what a rehearsal opened never stands in the way of the real thing."""
+        return self.settings.state / ("live.db" if self.settings.live else "rehearsal.db")
+
+    def today(self) -> date:
+        """Today in the project's time zone."""
+        return datetime.now(self.settings.time_zone).date()
+
+    def sources(self) -> list[Source]:
+        """Every source of forestall.yaml, opened."""
+        metrics = {metric.name: metric for metric in self.rulebook.catalogue.supplied()}
+        return [open_source(self.settings, described, metrics) for described in self.settings.sources]
+
+
+def open_project(folder: Path, rules: Path | None = None) -> Project:
+    """Read the settings and the rules of a project. SettingsError or RulesError with every problem at once."""
+    settings = read_settings(folder)
+    rulebook = load(rules or folder / "rules", settings)
+    return Project(settings, rulebook, Evaluator(rulebook))
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """What one pass did. `commit` and `delivery` are None in a dry run, in which nothing was written or sent."""
+
+    day: date
+    collected: tuple[Collected, ...]
+    accounts: int
+    before: State
+    decided: Decided
+    rows: tuple[OutboxRow, ...]
+    commit: CommitReport | None = None
+    delivery: DeliveryReport | None = None
+
+    @property
+    def dry(self) -> bool:
+        """Whether it was only asked what would happen."""
+        return self.commit is None
+
+
+class Passes:
+    """Passes over consecutive days. A dry one keeps its state in memory and its history in a temporary folder."""
+
+    def __init__(self, project: Project, history: History, store: Store, *, send: bool,
+                 existing: Existing | None = None, progress: Progress = quiet) -> None:
+        self._project, self._history, self._store, self._send = project, history, store, send
+        self._progress = progress
+        self._state = store.state()
+        self._sources = project.sources()
+        self._evaluator = project.evaluator
+        if existing is not None and self._state.previous_pass is None:
+            self._evaluator = Evaluator(with_existing(project.rulebook, existing))
+        if send and project.settings.live and self._state.previous_pass is None and existing is None:
+            raise UsageError.one(
+                Location(project.settings.file), "first-live-pass",
+                "this is the first live pass, and many accounts may match already.",
+                "Say --existing open to start plays for them (under limits.per_play), or --existing record to only "
+                "take note of them.")
+
+    def one(self, day: date) -> PassReport:
+        """Decide one day, and unless this is a dry run write it and deliver."""
+        previous = self._state.previous_pass
+        if previous is not None and day < previous:
+            raise UsageError.one(Location(str(self._project.store_path)), "past-day",
+                                 f"{previous} was decided already, and a pass never decides a past day ({day}).",
+                                 "Use `forestall simulate` to look at past days.")
+        project, before = self._project, self._state
+        collected = collect(self._history, self._sources, project.rulebook.catalogue, day,
+                            project.settings.gone_after, self._progress)
+        self._progress("evaluate", 0, 1)
+        evaluations = self._evaluator.evaluate(self._history, day, day).on(day)
+        decided = decide_day(self._evaluator.rulebook, self._evaluator.conditions, project.directory, before,
+                             evaluations)
+        rows = write_messages(self._evaluator, project.directory, self._history, decided.decisions.deliveries)
+        report = PassReport(day, collected, len(evaluations), before, decided, rows)
+        if not self._send:
+            self._state = before.after(decided.decisions)
+            return report
+        channels = open_channels(project, rows)
+        self._history.publish()
+        commit = self._store.commit(decided.decisions, rows, datetime.now(UTC))
+        self._state = self._store.state()
+        delivery = deliver(self._store, channels, lambda: datetime.now(UTC),
+                           progress=lambda done: self._progress("deliveries", done, len(rows)))
+        return replace(report, commit=commit, delivery=delivery)
+
+
+@contextmanager
+def passes(project: Project, *, send: bool, existing: Existing | None = None,
+           progress: Progress = quiet) -> Iterator[Passes]:
+    """Passes that write and send, or dry ones that leave no trace."""
+    with tempfile.TemporaryDirectory(prefix="forestall-") as folder:
+        history = project.history if send else project.history.scratch(Path(folder))
+        store = Store.open(project.store_path, read_only=not send)
+        try:
+            yield Passes(project, history, store, send=send, existing=existing, progress=progress)
+        finally:
+            store.close()
+
+
+def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[Collected, ...], History]:
+    """Bring everything that the sources have into the history. Whole or not at all."""
+    history = project.history
+    collected = import_all(history, project.sources(), project.rulebook.catalogue, project.today(),
+                           project.settings.gone_after, progress)
+    history.publish()
+    return collected, history
+
+
+def open_channels(project: Project, rows: tuple[OutboxRow, ...]) -> Mapping[str, Channel]:
+    """The channels of the settings, or in rehearsal the folder in the place of each."""
+    settings = project.settings
+    directory = project.directory
+    names = {channel.name for channel in settings.channels} | {row.delivery.channel for row in rows} | {
+        directory.email_channel, directory.slack_channel}
+    if not settings.live:
+        return dict.fromkeys(names, _rehearsal(settings))
+    opened = {channel.name: open_channel(settings, channel) for channel in settings.channels}
+    for row in rows:
+        if row.delivery.channel not in opened:
+            raise SettingsError.one(
+                Location(settings.file), "no-channel",
+                f"play {row.delivery.play} sends {_by(row.delivery.kind)}, and no channel does that.",
+                f"Add a channel with `adapter: {row.delivery.channel}` below `channels:`.")
+    return opened
+
+
+def _rehearsal(settings: Settings) -> Channel:
+    """The folder that takes every message of a rehearsal."""
+    kind = next(iter(entry_points(group=CHANNELS, name=REHEARSAL))).load()
+    channel: Channel = kind(REHEARSAL, kind.Settings(path=str(settings.deliveries.resolve())), settings.project)
+    return channel
+
+
+def _by(kind: MessageKind) -> str:
+    return {MessageKind.EMAIL: "email", MessageKind.SLACK: "Slack messages", MessageKind.TASK: "tasks",
+            MessageKind.WEBHOOK: "webhooks"}[kind]
+
+
+def with_existing(rulebook: Rulebook, existing: Existing) -> Rulebook:
+    """The same rules, with one answer for accounts that match already."""
+    return replace(
+        rulebook,
+        triggers=MappingProxyType({name: replace(one, existing=existing) for name, one in rulebook.triggers.items()}),
+        plays=MappingProxyType({name: replace(one, existing=existing) for name, one in rulebook.plays.items()}))

@@ -1,0 +1,1 @@
+"""Metrics to signals, health score and tier, and the truth of every condition."""

@@ -1,0 +1,55 @@
+"""Every condition that a pass must know the truth of, numbered in the order of the rulebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forestall.engine.model.expression import Expression
+from forestall.engine.model.rulebook import Rulebook, StopIfStep
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditions of a rulebook: what each is for, and its index in `truths`."""
+
+    expressions: tuple[Expression, ...]
+    index: Mapping[tuple[str, str, str], int]
+
+    @classmethod
+    def of(cls, rulebook: Rulebook) -> Conditions:
+        """Number the conditions of a rulebook; the same rulebook always gives the same numbers."""
+        found: dict[tuple[str, str, str], Expression] = {}
+        for trigger in rulebook.triggers.values():
+            found["trigger", trigger.name, "when"] = trigger.when
+            if trigger.clear_when is not None:
+                found["trigger", trigger.name, "clear_when"] = trigger.clear_when
+        for play in rulebook.plays.values():
+            if play.applies_to is not None:
+                found["play", play.name, "applies_to"] = play.applies_to
+            if play.goal is not None:
+                found["play", play.name, "goal"] = play.goal.when
+            for step in play.steps:
+                if isinstance(step, StopIfStep):
+                    found["play", play.name, f"stop_if {step.id}"] = step.condition
+        return cls(tuple(found.values()), {key: number for number, key in enumerate(found)})
+
+    def when(self, trigger: str) -> int:
+        """The condition that opens a trigger's alert."""
+        return self.index["trigger", trigger, "when"]
+
+    def clear_when(self, trigger: str) -> int | None:
+        """The condition that closes it; None: when `when` is false."""
+        return self.index.get(("trigger", trigger, "clear_when"))
+
+    def applies_to(self, play: str) -> int | None:
+        """Whom a play is for; None: everybody."""
+        return self.index.get(("play", play, "applies_to"))
+
+    def goal(self, play: str) -> int | None:
+        """What a play is for; None: it has no goal."""
+        return self.index.get(("play", play, "goal"))
+
+    def stop_if(self, play: str, step: str) -> int:
+        """The condition of a `stop_if` step."""
+        return self.index["play", play, f"stop_if {step}"]

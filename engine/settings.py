@@ -1,0 +1,201 @@
+"""forestall.yaml: where data comes from, where messages go, and whom they can reach. Secrets by reference only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
+from forestall.engine.errors import Problem, SettingsError, Severity
+from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.people import Destination, Directory, Person
+from forestall.engine.model.ports import Channel, ChannelType, Source, SourceType
+from forestall.engine.rulebook import durations, schema, source
+from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.nodes import MapNode, ScalarNode
+
+FILE = "forestall.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """forestall.yaml, checked. `project` is the folder where it stands; relative paths start there.
+
+    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`.
+    """
+
+    project: Path
+    sources: tuple[AdapterSettings, ...]
+    channels: tuple[AdapterSettings, ...]
+    directory: Directory
+    time_zone: ZoneInfo
+    live: bool
+    gone_after: int
+    state: Path
+    deliveries: Path
+    file: str = FILE
+
+    def channel(self, name: str) -> AdapterSettings | None:
+        """The channel of this name."""
+        return next((channel for channel in self.channels if channel.name == name), None)
+
+
+def read_settings(project: Path) -> Settings:
+    """The settings of the project in this folder. SettingsError with everything that is wrong."""
+    settings, problems = inspect_settings(project)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if settings is None or errors:
+        raise SettingsError(errors)
+    return settings
+
+
+def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """The settings as far as they can be read, and everything that is wrong with them."""
+    path = project / FILE
+    document = source.read(path)
+    if document.root is None:
+        return None, document.problems
+    findings = Findings()
+    findings.extend(schema.check(document.root, "settings"))
+    settings = _Reader(document.root, document.file, findings).settings(project)
+    return settings, findings.sorted()
+
+
+def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
+    """The source that forestall.yaml describes, for the supplied metrics of the catalogue. SettingsError if wrong."""
+    kind, filled = prepared(described, SOURCES)
+    return cast(SourceType, kind)(described.name, filled, metrics, settings.project)
+
+
+def open_channel(settings: Settings, described: AdapterSettings) -> Channel:
+    """The channel that forestall.yaml describes. SettingsError when its settings are wrong."""
+    kind, filled = prepared(described, CHANNELS)
+    return cast(ChannelType, kind)(described.name, filled, settings.project)
+
+
+def adapter_problems(settings: Settings) -> tuple[Problem, ...]:
+    """What is wrong with the settings of all sources and channels; opens none of them."""
+    findings = Findings()
+    for group, described in ((SOURCES, settings.sources), (CHANNELS, settings.channels)):
+        for one in described:
+            try:
+                prepared(one, group)
+            except SettingsError as error:
+                findings.extend(error.problems)
+    return findings.sorted()
+
+
+class _Reader:
+    """Reads what the schema cannot check."""
+
+    def __init__(self, root: MapNode, file: str, findings: Findings) -> None:
+        self._root, self._file, self._findings = root, file, findings
+
+    def settings(self, project: Path) -> Settings:
+        self._no_secrets_in("destinations", "people")
+        channels = self._adapters("channels")
+        zone = self._zone(self._root.scalar("time_zone"), "`time_zone`")
+        return Settings(
+            project=project,
+            sources=self._adapters("sources"),
+            channels=channels,
+            directory=Directory(self._people(), self._destinations(channels)),
+            time_zone=zone or ZoneInfo("UTC"),
+            live=self._root.text("delivery") == "live",
+            gone_after=self._gone_after(),
+            state=project / (self._root.text("state") or ".forestall"),
+            deliveries=project / (self._root.text("deliveries") or "deliveries"),
+            file=self._file,
+        )
+
+    def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:
+        found: list[AdapterSettings] = []
+        for entry in self._root.map(key):
+            if isinstance(entry.value, MapNode) and entry.value.text("adapter"):
+                options = {name: one for name, one in entry.value.entries.items() if name != "adapter"}
+                found.append(AdapterSettings(entry.key.text, entry.value.text("adapter"),
+                                             MapNode(options, entry.value.location), entry.key.location))
+        return tuple(found)
+
+    def _people(self) -> Mapping[str, Person]:
+        people: dict[str, Person] = {}
+        nodes = self._root.map("people")
+        for entry in nodes:
+            node = entry.value
+            if not isinstance(node, MapNode):
+                continue
+            key = entry.key.text
+            manager = node.scalar("manager")
+            if manager is not None and manager.text not in nodes:
+                self._findings.say(manager.location, "unknown-person",
+                                   f"`manager` of person {key} is nobody of `people`: `{manager.text}`.",
+                                   did_you_mean(manager.text, nodes.entries) or "Add them to `people`.")
+            elif manager is not None and manager.text == key:
+                self._findings.say(manager.location, "unknown-person", f"person {key} is their own manager.",
+                                   "Name somebody else, or take the line away.")
+            self._zone(node.scalar("time_zone"), f"`time_zone` of person {key}")
+            people[key] = Person(key=key, name=node.text("name") or key.replace("_", " ").title(),
+                                 email=node.text("email"), slack=node.text("slack"), manager=node.text("manager"),
+                                 time_zone=node.text("time_zone"))
+        return people
+
+    def _destinations(self, channels: tuple[AdapterSettings, ...]) -> Mapping[str, Destination]:
+        names = [entry.key.text for entry in self._root.map("channels")]
+        found: dict[str, Destination] = {}
+        for entry in self._root.map("destinations"):
+            node, what = entry.value, f"destination {entry.key.text}"
+            if not isinstance(node, MapNode):
+                continue
+            if entry.key.text in ("contact", "csm", "executive"):
+                self._findings.say(entry.key.location, "reserved-name",
+                                   f"a destination cannot be called `{entry.key.text}`: that is a role.",
+                                   "Choose another name.")
+            channel = node.scalar("channel")
+            if channel is not None and channel.text not in names:
+                self._findings.say(channel.location, "unknown-channel",
+                                   f"`channel` of {what} names no channel: `{channel.text}`.",
+                                   did_you_mean(channel.text, names) or "Add it below `channels:`.")
+            address = node.text("url") or node.text("to")
+            if "url" in node and "to" in node:
+                self._findings.say(node.key_location("to"), "too-many", f"{what} has `url` and `to`.",
+                                   "Keep `url` for a webhook, `to` for Slack or email.")
+            elif "url" not in node and "to" not in node and not self._misspelt(node):
+                self._findings.say(entry.key.location, "missing-key", f"{what} has no address.",
+                                   "Add `url` for a webhook, `to` for Slack or email.")
+            found[entry.key.text] = Destination(entry.key.text, node.text("channel"), address)
+        return found
+
+    def _misspelt(self, node: MapNode) -> bool:
+        return any(key not in ("channel", "secret") for key in node.entries)
+
+    def _zone(self, written: ScalarNode | None, what: str) -> ZoneInfo | None:
+        if written is None or not isinstance(written.value, str):
+            return None
+        try:
+            return ZoneInfo(written.text)
+        except (ValueError, OSError, KeyError):     # ZoneInfoNotFoundError is a KeyError
+            self._findings.say(written.location, "unknown-time-zone", f"{what} is no time zone: `{written.text}`.",
+                               "Write a region and a city, such as Europe/Berlin, or UTC.")
+            return None
+
+    def _gone_after(self) -> int:
+        written = self._root.scalar("gone_after")
+        if written is None:
+            return 14
+        if isinstance(written.value, int) and not isinstance(written.value, bool) and written.value > 0:
+            return written.value
+        found = durations.days(self._root, "gone_after", FILE, self._findings, least=1)
+        return 14 if found is None else found
+
+    def _no_secrets_in(self, *keys: str) -> None:
+        for key in keys:
+            for entry in self._root.map(key):
+                for inner in entry.value if isinstance(entry.value, MapNode) else ():
+                    if isinstance(inner.value, ScalarNode) and "${secret:" in inner.value.text:
+                        self._findings.say(inner.value.location, "secret-not-here",
+                                           f"`{inner.key.text}` cannot hold a secret.",
+                                           "Only settings of sources and channels that are meant to be secret can.")

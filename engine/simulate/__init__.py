@@ -1,0 +1,1 @@
+"""The same loop over the past, with a virtual clock."""

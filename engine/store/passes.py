@@ -1,0 +1,153 @@
+"""What a pass reads when it begins and writes when it has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from forestall.engine.model.alert import Alert, AlertStatus
+from forestall.engine.model.delivery import DeliveryStatus, MessageKind, OutboxRow, OutcomeStatus, PlayRun, RunStatus
+from forestall.engine.model.state import (
+    ALERTS_REMEMBERED,
+    EMAILS_REMEMBERED,
+    Decisions,
+    State,
+    changed_alerts,
+    days_by_account,
+    identity,
+    kept_runs,
+)
+from forestall.engine.store import rows, tables
+from forestall.engine.store.database import insert_new, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class CommitReport:
+    """What a commit wrote: deliveries new to the outbox, those it held already, rows cancelled.
+
+    `written` is False when everything was known already and nothing was written at all.
+    """
+
+    new: int
+    repeated: int
+    cancelled: int
+    written: bool
+
+
+def read_state(connection: sa.Connection) -> State:
+    """Everything that the next pass needs to know."""
+    last = connection.execute(
+        sa.select(tables.passes.c.day, tables.passes.c.scoring_digest).order_by(tables.passes.c.id.desc()).limit(1)
+    ).first()
+    if last is None:
+        return State()
+    return State(
+        tiers={row.account: row.tier for row in connection.execute(sa.select(tables.tiers))},
+        alerts=_alerts(connection, last.day),
+        runs=_runs(connection),
+        last_sent=_last_sent(connection, last.day),
+        previous_pass=last.day,
+        scoring_digest=last.scoring_digest,
+        known_triggers=frozenset(connection.scalars(sa.select(tables.known_triggers.c.trigger))),
+    )
+
+
+def write_pass(
+    connection: sa.Connection, decisions: Decisions, deliveries: Sequence[OutboxRow], ran_at: datetime,
+) -> CommitReport:
+    """Write one pass; what is there already is left as it is. `ran_at` has a time zone."""
+    log = [rows.transition_row(transition, decisions.digest) for transition in decisions.transitions]
+    changed = insert_new(connection, tables.transitions, log)
+    changed += upsert(connection, tables.alerts, [rows.alert_row(alert) for alert in changed_alerts(decisions)])
+    changed += _write_tiers(connection, decisions)
+    runs: dict[object, PlayRun] = {identity(run): run for run in decisions.runs}
+    changed += upsert(connection, tables.runs, [rows.run_row(run) for run in runs.values()])
+    changed += _write_silences(connection, decisions)
+    changed += insert_new(connection, tables.known_triggers,
+                          [{"trigger": name, "since": decisions.day} for name in sorted(decisions.triggers)])
+    cancelled = _cancel(connection, decisions, ran_at)
+    new = insert_new(connection, tables.outbox, [rows.outbox_row(row) for row in deliveries])
+    written = bool(changed or cancelled or new) or not _is_last_pass(connection, decisions)
+    if written:
+        connection.execute(sa.insert(tables.passes).values(
+            day=decisions.day, ran_at=ran_at, digest=decisions.digest, scoring_digest=decisions.scoring_digest,
+        ))
+    return CommitReport(new, len(deliveries) - new, cancelled, written)
+
+
+def _alerts(connection: sa.Connection, day: date) -> dict[tuple[str, str], Alert]:
+    """Those that `remembered` means."""
+    alerts = tables.alerts
+    recent = sa.or_(alerts.c.closed_on.is_(None), alerts.c.closed_on >= day - timedelta(days=ALERTS_REMEMBERED),
+                    alerts.c.status != AlertStatus.CLEAR.value)
+    found = (rows.alert_of(row) for row in connection.execute(sa.select(alerts).where(recent)))
+    return {(alert.account, alert.trigger): alert for alert in found}
+
+
+def _runs(connection: sa.Connection) -> tuple[PlayRun, ...]:
+    runs = tables.runs
+    names = (runs.c.account, runs.c.play, runs.c.group)
+    last = sa.select(*names, sa.func.max(runs.c.occurrence).label("occurrence")).group_by(*names).subquery()
+    is_last = sa.and_(last.c.account == runs.c.account, last.c.play == runs.c.play, last.c.group == runs.c.group)
+    wanted = sa.or_(runs.c.status == RunStatus.RUNNING.value, runs.c.outcome == OutcomeStatus.WATCHING.value,
+                    runs.c.occurrence == last.c.occurrence)
+    found = connection.execute(sa.select(runs).join(last, is_last).where(wanted))
+    return kept_runs(rows.run_of(row) for row in found)
+
+
+def _last_sent(connection: sa.Connection, day: date) -> dict[str, tuple[date, ...]]:
+    outbox = tables.outbox
+    planned = sa.select(outbox.c.account, outbox.c.day).where(
+        outbox.c.to_customer.is_(True), outbox.c.kind == MessageKind.EMAIL.value,
+        outbox.c.day >= day - timedelta(days=EMAILS_REMEMBERED),
+    )
+    return days_by_account(((row.account, row.day) for row in connection.execute(planned)), day)
+
+
+def _write_tiers(connection: sa.Connection, decisions: Decisions) -> int:
+    forgotten = [{"gone": account} for account, tier in decisions.tiers.items() if not tier]
+    changed = 0
+    if forgotten:
+        statement = sa.delete(tables.tiers).where(tables.tiers.c.account == sa.bindparam("gone"))
+        changed += max(connection.execute(statement, forgotten).rowcount, 0)
+    decided = [{"account": account, "tier": tier, "decided_on": decisions.day}
+               for account, tier in decisions.tiers.items() if tier]
+    return changed + upsert(connection, tables.tiers, decided)
+
+
+def _write_silences(connection: sa.Connection, decisions: Decisions) -> int:
+    """Each once, with the first day on which it was so and the last."""
+    found = {tuple(row[name] for name in _SILENCE_KEY): row for row in map(rows.silence_row, decisions.silences)}
+    return upsert(connection, tables.silences, list(found.values()), keep=frozenset({"first_day"}))
+
+
+_SILENCE_KEY = tuple(column.name for column in tables.silences.primary_key)
+
+
+def _cancel(connection: sa.Connection, decisions: Decisions, now: datetime) -> int:
+    """Cancel what is not sent of these runs. A row that a worker holds just now is marked, and not tried again."""
+    if not decisions.cancelled:
+        return 0
+    outbox = tables.outbox
+    named = [{"of_account": account, "of_play": play, "of_occurrence": occurrence}
+             for account, play, occurrence in decisions.cancelled]
+    of_run = sa.and_(outbox.c.account == sa.bindparam("of_account"), outbox.c.play == sa.bindparam("of_play"),
+                     outbox.c.occurrence == sa.bindparam("of_occurrence"))
+    held = sa.and_(outbox.c.status == DeliveryStatus.CLAIMED.value, outbox.c.claimed_until > now)
+    free = outbox.c.status.in_((DeliveryStatus.QUEUED.value, DeliveryStatus.CLAIMED.value))
+    connection.execute(sa.update(outbox).where(of_run, held).values(withdrawn=True), named)
+    cancelled = connection.execute(
+        sa.update(outbox).where(of_run, free, outbox.c.withdrawn.is_(False))
+        .values(status=DeliveryStatus.CANCELLED.value, withdrawn=True), named,
+    )
+    return max(cancelled.rowcount, 0)
+
+
+def _is_last_pass(connection: sa.Connection, decisions: Decisions) -> bool:
+    passes = tables.passes
+    last = connection.execute(sa.select(passes).order_by(passes.c.id.desc()).limit(1)).first()
+    return last is not None and (last.day, last.digest, last.scoring_digest) == (
+        decisions.day, decisions.digest, decisions.scoring_digest)

@@ -1,0 +1,105 @@
+"""The tables of the state database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+VERSION = 1
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment with a time zone, kept in UTC so that order in the database is order in time."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC, without its zone. ValueError for a moment that has none."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment in the state database needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Back with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+
+def _text(name: str, *, key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=key, nullable=False)
+
+
+def _day(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.Date, primary_key=key, nullable=optional)
+
+
+def _number() -> sa.Column[int]:
+    """Counts the rows in the order in which they came; they keep it for ever."""
+    return sa.Column("id", sa.Integer, primary_key=True, autoincrement=True)
+
+
+schema_version = sa.Table("forestall_schema", metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+passes = sa.Table(
+    "passes", metadata,
+    _number(), _day("day"), sa.Column("ran_at", Moment, nullable=False), _text("digest"), _text("scoring_digest"),
+    sqlite_autoincrement=True,
+)
+
+known_triggers = sa.Table("known_triggers", metadata, _text("trigger", key=True), _day("since"))
+
+tiers = sa.Table("tiers", metadata, _text("account", key=True), _text("tier"), _day("decided_on"))
+
+alerts = sa.Table(
+    "alerts", metadata,
+    _text("account", key=True), _text("trigger", key=True), _text("status"), _day("opened_on"), _text("severity"),
+    _day("closed_on", optional=True), sa.Column("silent", sa.Boolean, nullable=False), _day("out_since", optional=True),
+)
+
+transitions = sa.Table(
+    "transitions", metadata,
+    _number(), _day("day"), _text("kind"), _text("digest"),
+    _text("account"), _text("trigger"), _text("status"), _day("opened_on"), _text("severity"),
+    _day("closed_on", optional=True), sa.Column("silent", sa.Boolean, nullable=False), _day("out_since", optional=True),
+    sa.UniqueConstraint("account", "trigger", "day", "kind", "opened_on"),
+    sqlite_autoincrement=True,
+)
+
+runs = sa.Table(
+    "runs", metadata,
+    _text("account", key=True), _text("play", key=True), _text("group", key=True), _day("occurrence", key=True),
+    _text("severity"), _text("status"), _text("digest"), sa.Column("step", sa.Integer, nullable=False),
+    _day("next_on", optional=True), _day("since", optional=True), _text("reason"), _text("outcome"),
+    _day("until", optional=True), _day("met_on", optional=True),
+)
+
+silences = sa.Table(
+    "silences", metadata,
+    _text("account", key=True), _text("play", key=True), _text("group", key=True), _day("occurrence", key=True),
+    _text("step", key=True), _text("reason", key=True), _day("first_day"), _day("last_day"), _text("detail"),
+    sa.Index("silences_by_day", "last_day"),
+)
+
+outbox = sa.Table(
+    "outbox", metadata,
+    _number(), sa.Column("key", sa.Text, nullable=False, unique=True),
+    _text("account"), _text("play"), _text("group"), _day("occurrence"), _day("day"), _text("step"), _text("kind"),
+    _text("channel"), _text("recipient"), _text("template"), sa.Column("to_customer", sa.Boolean, nullable=False),
+    _text("severity"), _text("sender"), _text("sender_address"), _text("person"), _text("started_by"),
+    _text("message"), _text("destination"), _text("status"), sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt", Moment), sa.Column("claimed_until", Moment), _text("claimed_by"),
+    # Asked to be cancelled while a worker held it: it is not tried again.
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    _text("detail"), _text("reference"), sa.Column("sent_at", Moment),
+    sa.Index("outbox_by_status", "status", "next_attempt"),
+    sa.Index("outbox_by_run", "account", "play", "occurrence"),
+    sa.Index("outbox_by_day", "day"),
+    sqlite_autoincrement=True,
+)
