@@ -74,7 +74,10 @@ def _fill(kind: type, described: AdapterSettings, group: str, findings: Findings
             findings.say(entry.key.location, "unknown-key",
                          f"`{name}` is not a setting of {what} ({described.adapter}).",
                          meant or f"Its settings are: {', '.join(known)}.")
-        elif entry.value != ScalarNode(None, "", entry.value.location):
+        elif isinstance(entry.value, ScalarNode) and entry.value.value is None:
+            findings.say(entry.key.location, "empty", f"`{name}` of {what} is empty.",
+                         "Give it a value, or take the line away.")
+        else:
             values[name] = _value(entry, hints[name], f"`{name}` of {what}", findings)
     for name, field in known.items():
         needed = field.default is MISSING and field.default_factory is MISSING

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
 from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
-from forestall.engine.errors import Problem, SettingsError, Severity
+from forestall.engine.errors import ForestallError, Problem, SettingsError, Severity
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.people import Destination, Directory, Person
@@ -68,13 +69,15 @@ def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...
 def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
     """The source that forestall.yaml describes, for the supplied metrics of the catalogue. SettingsError if wrong."""
     kind, filled = prepared(described, SOURCES)
-    return cast(SourceType, kind)(described.name, filled, metrics, settings.project)
+    with _at(described):
+        return cast(SourceType, kind)(described.name, filled, metrics, settings.project)
 
 
 def open_channel(settings: Settings, described: AdapterSettings) -> Channel:
     """The channel that forestall.yaml describes. SettingsError when its settings are wrong."""
     kind, filled = prepared(described, CHANNELS)
-    return cast(ChannelType, kind)(described.name, filled, settings.project)
+    with _at(described):
+        return cast(ChannelType, kind)(described.name, filled, settings.project)
 
 
 def adapter_problems(settings: Settings) -> tuple[Problem, ...]:
@@ -84,9 +87,25 @@ def adapter_problems(settings: Settings) -> tuple[Problem, ...]:
         for one in described:
             try:
                 prepared(one, group)
-            except SettingsError as error:
+            except ForestallError as error:
                 findings.extend(error.problems)
     return findings.sorted()
+
+
+@contextmanager
+def _at(described: AdapterSettings) -> Iterator[None]:
+    """An adapter knows only that its settings are wrong; the place in the file is known here."""
+    try:
+        yield
+    except ForestallError as error:
+        raise type(error)(_placed(problem, described) for problem in error.problems) from None
+
+
+def _placed(problem: Problem, described: AdapterSettings) -> Problem:
+    if problem.location.file != FILE or problem.location.line:
+        return problem
+    named = [entry for entry in described.options if f"`{entry.key.text}`" in problem.message]
+    return replace(problem, location=named[0].value.location if named else described.location)
 
 
 class _Reader:

@@ -106,7 +106,7 @@ def raw_conditions(sample, account, day):
     if silent > 60:
         found.add("gone_silent")
     before = int(two_weeks_ago["logins_14d"]) if two_weeks_ago else 0
-    if before >= 10 and 100 * (before - int(facts["logins_14d"])) / before >= 30:
+    if before >= 20 and 100 * (before - int(facts["logins_14d"])) / before >= 30:
         found.add("logins_down")
     if int(facts["seats_total"]) >= 5 and int(facts["seats_active_14d"]) / int(facts["seats_total"]) <= 0.2:
         found.add("seats_gone_quiet")

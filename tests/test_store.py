@@ -360,6 +360,15 @@ def test_cancelling_a_run_spares_what_was_sent_and_the_other_runs(store: Store) 
     assert [each.status.value for each in store.outbox()] == ["cancelled", "sent", "queued", "queued"]
 
 
+def test_many_runs_are_cancelled_in_one_pass(store: Store) -> None:
+    commit(store, *(row(number) for number in range(5)))
+    store.claim("w", NOW, LEASE, 1, ["email"])
+    gone = tuple((f"a{number}", "re_engage", DAY) for number in (0, 1, 3))
+    assert store.commit(decided(cancelled=gone), (), NOW).cancelled == 2
+    assert [each.status.value for each in store.outbox()] == ["claimed", "cancelled", "queued", "cancelled", "queued"]
+    assert store.waiting() == 3
+
+
 @pytest.mark.parametrize(("how", "becomes"), [("retry", "cancelled"), ("sent", "sent"), ("release", "cancelled"),
                                               ("crash", "cancelled")])
 def test_a_row_cancelled_while_a_worker_holds_it_is_not_tried_again(store: Store, how: str, becomes: str) -> None:

@@ -71,7 +71,8 @@ class EmailChannel:
                 if self._settings.user:
                     server.login(self._settings.user, password)
                 to = address(message.to, "the recipient's address").addr_spec
-                server.send_message(mail, self._origin.addr_spec, [to])
+                # send_message would write ">From" where a line begins with "From"
+                server.sendmail(self._origin.addr_spec, [to], mail.as_bytes())
                 # accepted: whatever goes wrong in parting must not have it sent twice
                 with contextlib.suppress(smtplib.SMTPException, OSError):
                     server.quit()
@@ -122,7 +123,7 @@ def _receipt(error: Exception, where: str, password: str) -> Receipt:
         return (refused if code >= 500 else retry)(f"{where} answered {code} {said}", password)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return retry(f"{where} cannot do what `security` and `user` ask for: {error}", password, whole_channel=True)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):      # a bad certificate is both
         return refused(f"the message cannot be written as an email: {error}", password)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return retry(f"{where} cannot be reached: {reason}", password, whole_channel=True)

@@ -29,6 +29,7 @@ def mrkdwn(text: str) -> str:
                 lists.append(int(token.attrGet("start") or 1))
             case "bullet_list_close" | "ordered_list_close":
                 lists.pop()
+                bullet = ""
             case "list_item_open":
                 bullet = "    " * (len(lists) - 1) + (f"{lists[-1]}. " if lists[-1] else "• ")
                 lists[-1] += bool(lists[-1])
@@ -42,8 +43,9 @@ def mrkdwn(text: str) -> str:
                 # a heading is bold as a whole; bold inside of it would end that
                 said = _inline(token.children or [], plain=heading)
                 said = f"*{said}*" if heading and said else said
-                lines.extend(("> " if quoted else "") + line for line in (bullet + said).split("\n"))
-                bullet = " " * len(bullet)
+                for line in said.split("\n"):
+                    lines.append(("> " if quoted else "") + bullet + line)
+                    bullet = " " * len(bullet)
             case "fence" | "code_block":
                 lines.append("```\n" + escaped(token.content.rstrip("\n")) + "\n```")
             case "hr":

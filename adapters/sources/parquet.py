@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ class ParquetSource(TableSource):
             if "magic bytes" in str(error) or "smaller than the minimum" in str(error):
                 raise self.file_error(file, "not-parquet", "this is not a Parquet file, or it is cut off.",
                                       "Write it again, or use `adapter: csv` if it is CSV.") from None
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:120]
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number) if number else str(error).splitlines()[0][:120]
             raise self.file_error(file, "unreadable", f"the file cannot be read ({reason}).",
                                   "Check its rights and whether it is complete.") from None
 

@@ -116,6 +116,9 @@ class _Planner:
             return self._stopped(run, "its goal is met")
         if run.until is not None and self._day > run.until:
             return self._stopped(run, "its time is over")
+        if run.step >= len(play.steps) and run.next_on is not None and run.next_on <= self._day:
+            status = RunStatus.STOPPED if run.reason else RunStatus.FINISHED
+            return replace(run, status=status, next_on=None, reason=run.reason or "done")
         if play.digest != run.digest:
             return self._stopped(run, "the play's steps were changed")
         if play.recurring:

@@ -87,7 +87,7 @@ class _Walk:
     def go(self) -> None:
         while self.run.status is RunStatus.RUNNING and self.run.next_on is not None and self.run.next_on <= self._day:
             if self.run.step >= len(self._play.steps):
-                self.run = replace(self.run, status=RunStatus.FINISHED, next_on=None, since=None, reason="done")
+                self._end()
                 return
             step = self._play.steps[self.run.step]
             if isinstance(step, WaitStep):
@@ -96,6 +96,11 @@ class _Walk:
                 self._stop_if(step)
             else:
                 self._message(step)
+
+    def _end(self, reason: str = "") -> None:
+        """Through its steps. The run ends tomorrow: today is taken, so a second pass of the day starts nothing more."""
+        self.run = replace(self.run, step=len(self._play.steps), next_on=self._day + timedelta(days=1), since=None,
+                           reason=reason)
 
     def _next(self, on: date | None = None) -> None:
         self.run = replace(self.run, step=self.run.step + 1, next_on=on or self._day, since=None)
@@ -106,8 +111,7 @@ class _Walk:
     def _stop_if(self, step: StopIfStep) -> None:
         truth = self._row.truth(self._conditions.stop_if(self._play.name, step.id))
         if truth is Truth.TRUE:
-            self.run = replace(self.run, status=RunStatus.STOPPED, next_on=None, since=None,
-                               reason=f"stop_if: {step.condition.text}")
+            self._end(f"stop_if: {step.condition.text}")
         elif truth is Truth.UNKNOWN and self._next_reaches_customer():
             self._wait_for_facts(step)
         else:

@@ -12,6 +12,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from forestall.engine.errors import Location, Problem
 from forestall.engine.intervene.environment import FILTERS, TESTS, sandbox
 from forestall.engine.intervene.story import AlertStory, Story
+from forestall.engine.intervene.template_kinds import kinds_of, surely_fits
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts, Value
@@ -35,12 +36,29 @@ _TAGS: dict[type[nodes.Node], str] = {
 }
 
 
-def problems(template: Template, catalogue: Catalogue, signals: tuple[str, ...]) -> list[Problem]:
-    """What is wrong with the text of a template; every place, not only the first."""
-    names = (*catalogue.metrics, *signals)
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong with the text of a template; `sure` when rendering it cannot fail either."""
+
+    problems: tuple[Problem, ...]
+    sure: bool
+
+
+def checked(template: Template, catalogue: Catalogue, signals: tuple[str, ...]) -> Checked:
+    """Check the text of a template: every place, not only the first."""
+    names, kinds = (*catalogue.metrics, *signals), kinds_of(catalogue, signals)
     subject = _Text(template, template.subject, template.location.line or 1, len("Subject: "))
     body = _Text(template, template.body, template.body_line, 0)
-    return [problem for text in (subject, body) for problem in _text_problems(text, names)]
+    found: list[Problem] = []
+    sure = True
+    for text in (subject, body):
+        tree = _tree(text)
+        if isinstance(tree, Problem):
+            found.append(tree)
+            continue
+        found.extend(_text_problems(tree, text, names))
+        sure = sure and surely_fits(tree, kinds)
+    return Checked(tuple(dict.fromkeys(found)), sure and not found)
 
 
 def samples(catalogue: Catalogue, signals: tuple[str, ...]) -> tuple[Story, Story]:
@@ -93,13 +111,16 @@ class _Text:
         return Problem(where, code, f"message {self.template.name}: {message}", hint)
 
 
-def _text_problems(text: _Text, names: tuple[str, ...]) -> list[Problem]:
+def _tree(text: _Text) -> nodes.Template | Problem:
     try:
-        tree = sandbox(True).parse(text.text)
+        return sandbox(True).parse(text.text)
     except TemplateSyntaxError as error:
         said = (error.message or "it cannot be read").split(". ")[0].rstrip(".")
-        return [text.problem(error.lineno, "", "template-syntax", f"{said[:1].lower()}{said[1:]}.",
-                             "Values stand in {{ }}, and every {% if %} needs its {% endif %}.")]
+        return text.problem(error.lineno, "", "template-syntax", f"{said[:1].lower()}{said[1:]}.",
+                            "Values stand in {{ }}, and every {% if %} needs its {% endif %}.")
+
+
+def _text_problems(tree: nodes.Template, text: _Text, names: tuple[str, ...]) -> list[Problem]:
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     if tree.find(nodes.For):
         own.add("loop")

@@ -27,11 +27,12 @@ _GAP = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
 def problems(template: Template, catalogue: Catalogue, signals: tuple[str, ...]) -> list[Problem]:
     """Everything that is wrong with a template, each at its place in the file; an empty list when it can be used.
 
-    `signals` are the names of the signals and their parts. When the text itself is sound, the template is tried with
-    everything known and with nothing known.
+    `signals` are the names of the signals and their parts. When the text is sound but it is not certain that its
+    values fit together, the template is tried with everything known and with nothing known.
     """
-    found = template_check.problems(template, catalogue, signals)
-    if not found:
+    checked = template_check.checked(template, catalogue, signals)
+    found = list(checked.problems)
+    if not found and not checked.sure:
         for story in template_check.samples(catalogue, signals):
             found.extend(_failures(template, story))
     return list(dict.fromkeys(found))

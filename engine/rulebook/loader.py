@@ -64,7 +64,7 @@ def inspect(rules: Path, settings: Settings | None) -> Inspection:
         if document.root is not None:
             findings.extend(schema.check(document.root, name))
     rulebook = _assemble(rules, documents, settings, findings)
-    found = findings.sorted()
+    found = _causes(findings.sorted())
     failed = any(problem.severity is Severity.ERROR for problem in found)
     files = (*(document.file for document in documents.values()),
              *(template.location.file for template in rulebook.templates.values()))
@@ -78,7 +78,8 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Settings | 
     catalogue = metrics.read(roots["metrics"], words, findings)
     scorecard = weights.read(roots["weights"], words, findings)
     watched = triggers.read(roots["triggers"], words, findings)
-    named = list(roots["triggers"].map("triggers").entries) if documents["triggers"].root is not None else None
+    listed = roots["triggers"].get("triggers")
+    named = list(listed.entries) if isinstance(listed, MapNode) else None
     book = playbook.read(roots["playbook"], named, words, _addresses(catalogue, settings), findings)
     templates = messages.read(rules / "templates", book.templates, findings)
     _check_templates(templates, catalogue, words, findings)
@@ -99,6 +100,13 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Settings | 
 
 def _failed(findings: Findings) -> bool:
     return any(problem.severity is Severity.ERROR for problem in findings.sorted())
+
+
+def _causes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Without what only follows: an expression that a comma inside { } has cut in two."""
+    cut = {(problem.location.file, problem.location.line) for problem in problems if problem.code == "comma-in-braces"}
+    return tuple(problem for problem in problems if problem.code != "not-an-expression"
+                 or (problem.location.file, problem.location.line) not in cut)
 
 
 def _addresses(catalogue: Catalogue, settings: Settings | None) -> Addresses:

@@ -128,6 +128,7 @@ def _roles(node: MapNode, metrics: dict[str, Metric], words: Words, findings: Fi
         written = node.scalar(role)
         if written is None or not isinstance(written.value, str):
             continue
+        words.wrong_roles.add(role)
         metric = metrics.get(written.text)
         wanted = _ROLE_KINDS.get(role, Kind.TEXT)
         if metric is None:
@@ -140,4 +141,5 @@ def _roles(node: MapNode, metrics: dict[str, Metric], words: Words, findings: Fi
                          f"Name a metric with `kind: {wanted}`.")
         else:
             roles[role] = metric.name
+            words.wrong_roles.discard(role)
     return Roles(**roles)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forestall.engine.errors import Location, Problem
 from forestall.engine.language.nearest import nearest
-from forestall.engine.rulebook.nodes import MapNode, Node, ScalarNode, follow, plain
+from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode, follow, plain
 from forestall.engine.rulebook.trail import subject
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
         word = entry.key.text
         if word in allowed:
             continue
+        if _cut_off(entry):
+            yield Problem(entry.key.location, "comma-in-braces", "a comma inside { } starts a new key.",
+                          "Put the whole value in quotes, or write it on a line of its own.")
+            return
         close = nearest(word, (key for key, value in allowed.items() if not value.get("x-not-built")))
         home = _homes().get(word)
         if home and (close is None or home[0] != place.schema):
@@ -104,6 +108,11 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
             keys = ", ".join(key for key, value in allowed.items() if not value.get("x-not-built"))
             hint = f"Its keys are: {keys}."
         yield Problem(entry.key.location, "unknown-key", f"`{word}` is not a key of {place.name}.", hint)
+
+
+def _cut_off(entry: Entry) -> bool:
+    """Whether the key has no colon: what a comma leaves over in `{is: clamp(x, 0, 9)}`."""
+    return entry.value.location == entry.key.location.moved(len(entry.key.raw))
 
 
 def _missing_key(error: ValidationError, required: list[str], place: _Place,

@@ -157,7 +157,7 @@ class _Reader:
             if key_node.value == "<<" and not key_node.style:
                 self._say(at, "anchor", "a merge (`<<`) is not used in rules.", "Write the keys out.")
                 continue
-            key = self.node(key_node, depth + 1)
+            key = self.node(key_node, depth)
             assert isinstance(key, ScalarNode)
             before = entries.get(key.text)
             value = self.node(value_node, depth + 1)

@@ -145,8 +145,9 @@ class StepReader:
     def _played(self, written: ScalarNode, what: str) -> str:
         """The role, said to be missing when no metric plays it."""
         role = written.text
-        if not getattr(self._addresses.roles, role.split(".")[0]) and not self._words.incomplete:
-            plays = role.split(".")[0]
+        plays = role.split(".")[0]
+        said = self._words.incomplete or plays in self._words.wrong_roles
+        if not said and not getattr(self._addresses.roles, plays):
             self._findings.say(written.location, "role-not-played",
                                f"{what} is {role}, but no metric says who that is.",
                                f"Add `{plays}: NAME_OF_A_METRIC` below `account:` in metrics.yaml.")

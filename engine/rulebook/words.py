@@ -38,8 +38,8 @@ def identifiers(text: str) -> Iterator[str]:
 class Words:
     """What is known about names while the files are read.
 
-    `broken` names exist but are wrong themselves, and `incomplete` says that a whole file of names could not be read:
-    what follows from either is not said again.
+    `broken` names exist but are wrong themselves, `wrong_roles` name a metric that does not fit, and `incomplete` says
+    that a whole file of names could not be read: what follows from these is not said again.
     """
 
     metrics: dict[str, Name] = field(default_factory=dict)
@@ -50,6 +50,7 @@ class Words:
     parts: dict[str, str] = field(default_factory=dict)
     tiers: tuple[str, ...] = ()
     broken: set[str] = field(default_factory=set)
+    wrong_roles: set[str] = field(default_factory=set)
     incomplete: bool = False
 
     def conditions(self) -> Vocabulary:
@@ -148,6 +149,7 @@ def _claim(key: ScalarNode, kind: str, signal: str, owners: dict[str, tuple[str,
         return
     before = owners.setdefault(name, (kind, signal))
     if before != (kind, signal):
+        owners[name] = (kind, signal)       # said once: profiles repeat the names of signals
         other = f"the part of {before[1]}" if before[0] == "part" else f"the {before[0]}"
         findings.say(key.location, "name-taken", f"the {kind} `{name}` has the same name as {other} `{name}`.",
                      "One name means one thing: rename one of them.")

@@ -198,7 +198,7 @@ def _usage(chance: random.Random, profile: Profile, plan: Course, first: date, d
     for day in range(start, days if plan.churned is None else min(days, plan.churned)):
         today = first + timedelta(days=day)
         people = profile.seats * profile.share_active * at(plan.people, day)
-        logins.append(_count(chance, people * profile.logins_a_day * at(plan.use, day) * WEEK[today.weekday()]))
+        logins.append(_visits(chance, people, profile.logins_a_day * at(plan.use, day) * WEEK[today.weekday()]))
         depth = at(plan.depth, day)
         key_uses.append(_count(chance, logins[-1] * profile.key_uses_a_login * min(depth, 1.0)))
         sessions.append((
@@ -227,6 +227,17 @@ def _last_before(plan: Course, start: int) -> int:
     if plan.use[-1][1] == 0 and plan.use[-1][0] <= start:
         return int(plan.use[-1][0]) - 1
     return start
+
+
+def _visits(chance: random.Random, people: float, share: float) -> int:
+    """How many of `people` log in on a day when each does so with the chance `share`; habits scatter little."""
+    share = min(share, 0.97)
+    if share <= 0:
+        return 0
+    heads = max(1, round(people))
+    if heads > 60:
+        return max(0, round(chance.gauss(heads * share, math.sqrt(heads * share * (1 - share)))))
+    return sum(chance.random() < share for _ in range(heads))
 
 
 def _count(chance: random.Random, expected: float) -> int:

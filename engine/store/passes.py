@@ -137,7 +137,8 @@ def _cancel(connection: sa.Connection, decisions: Decisions, now: datetime) -> i
     of_run = sa.and_(outbox.c.account == sa.bindparam("of_account"), outbox.c.play == sa.bindparam("of_play"),
                      outbox.c.occurrence == sa.bindparam("of_occurrence"))
     held = sa.and_(outbox.c.status == DeliveryStatus.CLAIMED.value, outbox.c.claimed_until > now)
-    free = outbox.c.status.in_((DeliveryStatus.QUEUED.value, DeliveryStatus.CLAIMED.value))
+    # Not `in_`: its parameter expands at execution, which cannot be done for many rows at once.
+    free = sa.or_(outbox.c.status == DeliveryStatus.QUEUED.value, outbox.c.status == DeliveryStatus.CLAIMED.value)
     connection.execute(sa.update(outbox).where(of_run, held).values(withdrawn=True), named)
     cancelled = connection.execute(
         sa.update(outbox).where(of_run, free, outbox.c.withdrawn.is_(False))

@@ -2,8 +2,8 @@
 """Writes data/calendar.csv.gz: the dates of the course. Nothing in it is made up.
 
 snapshots.parquet counts days ("the next milestone is due in 4 days"), once a week. Rules want the day itself, so that
-"two weeks after the due date" can come true on any day of the week. A row is written only when one of the dates has
-changed, always on a day on which the student has a snapshot. Needs duckdb.
+"two weeks after the due date" can come true on any day of the week. A row is written when one of the dates has changed,
+and every four weeks, always on a day on which the student has a snapshot. Needs duckdb.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATES = """
     )
     select account_id, as_of::varchar, module, last_due_on::varchar, next_due_on::varchar from dates
     window student as (partition by account_id order by as_of)
-    qualify row_number() over student = 1
+    qualify row_number() over student % 4 = 1
          or last_due_on is distinct from lag(last_due_on) over student
          or next_due_on is distinct from lag(next_due_on) over student
     order by account_id, as_of

@@ -17,7 +17,8 @@ ODD_MARKS = "account_id like 'BBB-2014J-%'"      # see the profile `bbb` in rule
 TRIGGERS = {                            # `past.x` is x a week before, `older.x` two weeks before
     "never_started": "now.stuck and past.stuck",
     "two_missed_in_a_row": "now.milestones_missed_in_a_row >= 2 and now.milestones_completed >= 1",
-    "silent_past_due": "now.milestones_missed_in_a_row between 1 and 2 and now.days_since_last_due between 14 and 35",
+    "silent_past_due": "now.milestones_missed_in_a_row between 1 and 2 and now.milestones_completed >= 1"
+                       " and now.days_since_last_due between 14 and 35",
     # the rule looks three days ahead every day; once a week, that is a week ahead
     "deadline_near": "now.milestones_missed_in_a_row = 1 and now.days_to_next_milestone <= 6"
                      " and now.milestones_completed = now.milestones_due - now.milestones_missed",

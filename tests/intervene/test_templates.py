@@ -13,12 +13,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forestall.adapters.channels.mrkdwn import mrkdwn
 from forestall.engine.errors import Location, RulesError
-from forestall.engine.intervene import messages
+from forestall.engine.intervene import messages, template_check
 from forestall.engine.intervene.templates import AlertStory, Rendered, Story, problems, render
 from forestall.engine.intervene.wording import escaped, number, one_line, unescaped
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
@@ -263,6 +263,38 @@ def test_each_mistake_is_named_at_its_place(body: str, place: str, phrases: list
     assert said.startswith(f"rules/templates/note.md:{place}: message note: ")
     for phrase in phrases:
         assert phrase in said
+
+
+OPERATORS = ["+", "-", "*", "/", "//", "%", ">", "<=", "==", "in", "and", "or"]
+operands = st.sampled_from([
+    "now.logins_14d", "before.segment", "now.paused", "now.renewal_date", "now.never_sent", "now.tier", "now.score",
+    "before.days_ago", "play.within", "alert.opened_on", "csm.name", "resources", "resources[0]", "account", "3", "'x'",
+])
+operations = st.recursive(operands, lambda inner: st.one_of(
+    st.builds("({} {} {})".format, inner, st.sampled_from(OPERATORS), inner),
+    st.builds("({} | {})".format, inner, st.sampled_from(
+        ["round", "round('a')", "abs", "int", "plural('a', 'b')", "plural('a')", "upper", "default('x')", "default(3)",
+         "default(1, 2, 3)", "length", "join", "trim('a')"])),
+    st.builds("({} if {} else {})".format, inner, inner, inner),
+    st.builds("(-{})".format, inner), st.builds("(not {})".format, inner),
+    st.builds("({} is {})".format, inner, st.sampled_from(["defined", "even", "divisibleby 3"])),
+), max_leaves=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(operations, st.booleans())
+def test_a_template_that_is_surely_fit_never_fails(operation: str, printed: bool) -> None:
+    written = template(f"{{{{ {operation} }}}}" if printed else f"{{% if {operation} %}}x{{% endif %}}")
+    if template_check.checked(written, CATALOGUE, ("activity",)).sure:
+        for story in (*template_check.samples(CATALOGUE, ("activity",)), STORY):
+            render(written, story)
+
+
+def test_the_default_templates_need_no_trial() -> None:
+    assert template_check.checked(template(
+        "{{ now.logins_14d | plural('login', 'logins') }} {% if before.score - now.score > 3 and csm.name is defined %}"
+        "{{ resources[0] | default('https://example.com') }} {{ now.day }}{% endif %}"), CATALOGUE, ()).sure
+    assert not template_check.checked(template("{{ now.segment | plural('a', 'b') }}"), CATALOGUE, ()).sure
 
 
 def test_all_mistakes_are_told_at_once_the_subject_included() -> None:

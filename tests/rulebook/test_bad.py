@@ -84,6 +84,11 @@ def test_mistake_is_named_with_its_place_and_cure(path: Path, tmp_path: Path) ->
 NO_CURE_NEEDED = {"out-of-bounds", "wrong-kind", "name-not-usable", "not-one-of", "no-history-here"}
 
 
+def test_a_secret_in_the_file_is_not_printed(tmp_path: Path) -> None:
+    _, project = broken(BAD / "secret-in-file.yaml", tmp_path)
+    assert "hunter2" not in CliRunner().invoke(cli, ["check", "--project", str(project)]).output
+
+
 def test_the_process_ends_with_1_and_without_a_traceback(tmp_path: Path) -> None:
     _, project = broken(BAD / "open-bracket.yaml", tmp_path)
     done = subprocess.run([sys.executable, "-m", "forestall.engine.cli", "check", "--project", str(project)],

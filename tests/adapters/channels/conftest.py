@@ -73,7 +73,7 @@ class HttpSide:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def says(self, status: int, body: str = "ok", headers: dict[str, str] | None = None, delay: float = 0.0) -> None:

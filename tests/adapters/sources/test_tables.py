@@ -2,8 +2,6 @@
 
 import gzip
 import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -219,16 +217,6 @@ def test_headings_alone_are_no_error(tmp_path):
     write(tmp_path, HEADINGS)
     assert csv_source(tmp_path).supplies() == tuple(CATALOGUE)
     assert rows(csv_source(tmp_path)) == []
-
-
-def test_importing_and_building_the_sources_loads_no_arrow(tmp_path):
-    code = ("import sys\nfrom pathlib import Path\n"
-            "from forestall.adapters.sources.csv import CsvSource\n"
-            "from forestall.adapters.sources.parquet import ParquetSource\n"
-            "CsvSource('a', CsvSource.Settings('x.csv'), {}, Path())\n"
-            "ParquetSource('a', ParquetSource.Settings('x'), {}, Path())\n"
-            "assert 'pyarrow' not in sys.modules\n")
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 # --- what cannot be read

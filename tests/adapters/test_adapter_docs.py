@@ -1,0 +1,128 @@
+"""The examples of docs/sources.md and docs/channels.md do what the pages say."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from forestall.adapters.channels.email import EmailChannel
+from forestall.adapters.channels.folder import FolderChannel
+from forestall.adapters.channels.slack import SlackChannel
+from forestall.adapters.channels.webhook import WebhookChannel
+from forestall.adapters.sources.csv import CsvSource
+from forestall.adapters.sources.parquet import ParquetSource
+from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.delivery import Message, MessageKind, ReceiptStatus
+from forestall.engine.model.expression import Kind
+from forestall.engine.model.ports import Location, Secret, SourceError
+
+DOCS = Path(__file__).parents[2] / "docs"
+ADAPTERS = {"csv": CsvSource, "parquet": ParquetSource, "email": EmailChannel, "slack": SlackChannel,
+            "webhook": WebhookChannel, "folder": FolderChannel}
+CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for name, kind in {
+    "logins_14d": Kind.NUMBER, "segment": Kind.TEXT, "email_opt_out": Kind.FLAG, "renewal_date": Kind.DATE}.items()}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
+def python(page: str, index: int = 0) -> dict:
+    names: dict = {"__name__": "example"}
+    exec(blocks(page, "python")[index], names)
+    return names
+
+
+def described() -> list[dict]:
+    """Every source and channel of the pages that has an adapter of ours."""
+    found = []
+    for page in ("sources.md", "channels.md"):
+        for block in blocks(page, "yaml"):
+            read = yaml.safe_load(block)
+            for entry in [*read.get("sources", {}).values(), *read.get("channels", {}).values()]:
+                if entry["adapter"] in ADAPTERS:
+                    found.append(entry)
+    return found
+
+
+@pytest.mark.parametrize("entry", described(), ids=lambda entry: entry["adapter"])
+def test_each_configuration_is_one_that_the_adapter_takes(entry, tmp_path):
+    kind = ADAPTERS[entry["adapter"]]
+    given = {key: value for key, value in entry.items() if key != "adapter"}
+    for key, value in given.items():
+        if isinstance(value, str) and value.startswith("${secret:"):
+            given[key] = Secret(value[9:-1])
+        elif isinstance(value, list):
+            given[key] = tuple(value)
+    settings = kind.Settings(**given)
+    made = kind("x", settings, CATALOGUE, tmp_path) if hasattr(kind, "supplies") else kind("x", settings, tmp_path)
+    assert made.name == "x"
+
+
+@pytest.mark.parametrize("kind", ADAPTERS.values(), ids=ADAPTERS.keys())
+def test_each_setting_is_explained(kind):
+    page = "sources.md" if hasattr(kind, "supplies") else "channels.md"
+    text = (DOCS / page).read_text("utf-8")
+    for setting in dataclasses.fields(kind.Settings):
+        assert f"`{setting.name}`" in text
+
+
+def test_the_table_of_the_page_can_be_read(tmp_path):
+    (tmp_path / "usage.csv").write_text(blocks("sources.md", "csv")[0])
+    source = CsvSource("product", CsvSource.Settings("usage.csv"), CATALOGUE, tmp_path)
+    assert source.supplies() == tuple(CATALOGUE)
+    assert sum(table.num_rows for table in source.snapshots(None, None)) == 2
+
+
+def test_the_source_of_the_page(tmp_path):
+    (tmp_path / "events.jsonl").write_text(
+        '{"account": "acme", "as_of": "2026-01-05", "logins_14d": 12.0, "renewal_date": "2026-06-30", "more": 1}\n'
+        '{"account": "acme", "as_of": "2026-01-06", "logins_14d": 11.0}\n')
+    made = python("sources.md")["JsonLinesSource"]
+    source = made("events", made.Settings("events.jsonl"), CATALOGUE, tmp_path)
+    assert source.supplies() == ("logins_14d", "renewal_date")
+    (table,) = source.snapshots(date(2026, 1, 5), date(2026, 1, 5))
+    assert table.to_pylist() == [{"account": "acme", "as_of": date(2026, 1, 5), "logins_14d": 12.0,
+                                  "renewal_date": date(2026, 6, 30)}]
+    assert table.schema.field("as_of").type == pa.date32()
+    (tmp_path / "events.jsonl").write_text("{")
+    with pytest.raises(SourceError, match=r"events\.jsonl:1:1: the line is no JSON"):
+        source.supplies()
+
+
+def test_the_channel_of_the_page(tmp_path):
+    made = python("channels.md", 1)["LogChannel"]
+    message = Message("key", MessageKind.SLACK, "dana", "Hello", "text")
+    assert made("log", made.Settings(), tmp_path).send(message).status is ReceiptStatus.SENT
+    assert (tmp_path / "sent.log").read_text() == "key dana Hello\n"
+    assert made("log", made.Settings("no/folder"), tmp_path).send(message).status is ReceiptStatus.RETRY
+
+
+def test_the_receiver_of_the_page():
+    assert callable(python("channels.md")["verified"])
+
+
+LIGHT = """
+import sys
+from pathlib import Path
+from forestall.engine.model.ports import Secret
+CsvSource("a", CsvSource.Settings("x"), {}, Path())
+ParquetSource("a", ParquetSource.Settings("x"), {}, Path())
+EmailChannel("a", EmailChannel.Settings("mail.example", "a@b.example"), Path())
+SlackChannel("a", SlackChannel.Settings(Secret("X")), Path())
+WebhookChannel("a", WebhookChannel.Settings(), Path())
+FolderChannel("a", FolderChannel.Settings(), Path())
+heavy = {"pyarrow", "httpx", "slack_sdk", "markdown_it", "standardwebhooks", "jinja2", "sqlalchemy", "duckdb"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+
+
+def test_building_every_adapter_loads_nothing_heavy():
+    imports = "".join(f"from {kind.__module__} import {kind.__name__}\n" for kind in ADAPTERS.values())
+    subprocess.run([sys.executable, "-c", imports + LIGHT], check=True)

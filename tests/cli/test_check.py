@@ -1,0 +1,104 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft7Validator
+
+from forestall.engine.cli.main import VERBS, cli
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMAL = ROOT / "tests" / "rulebook" / "minimal"
+SCHEMA = json.loads((ROOT / "schemas" / "output" / "check.json").read_text(encoding="utf-8"))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "forestall.engine.cli", *arguments],
+                          capture_output=True, text=True, check=False, cwd=MINIMAL)
+
+
+def test_good_rules_are_told_calmly() -> None:
+    done = run("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == """\
+The rules can be used. 7 files read.
+
+Signals (enterprise)  activity 75 %, recency 25 %
+Signals               activity 60 %, recency 40 %
+Tiers                 healthy 80-100, monitor 60-79, at_risk 0-59
+Triggers              fading, silent
+Plays                 re_engage, nurture
+Templates             1
+"""
+
+
+def test_a_problem_shows_its_line_and_a_caret(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for file in (MINIMAL / "rules").glob("*.yaml"):
+        (rules / file.name).write_text(file.read_text().replace("days_quiet > 60", "days_quite > 60"))
+    (rules / "templates").mkdir()
+    (rules / "templates" / "hello.md").write_text("Subject: Hello\n\nYou.\n")
+    done = CliRunner().invoke(cli, ["check", "--project", str(MINIMAL), "--rules", str(rules)])
+    assert done.exit_code == 1
+    assert done.output == f"""\
+{rules}/triggers.yaml:9:11: error: in `when` of trigger silent, nothing is called `days_quite`.
+        when: days_quite > 60
+              ^
+    Did you mean days_quiet?
+
+1 error. The rules cannot be used like this.
+"""
+
+
+def test_without_settings_it_warns_and_checks_the_rules(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["check", "--project", str(tmp_path), "--rules", str(MINIMAL / "rules")])
+    assert done.exit_code == 0
+    assert "people, channels and destinations were not checked." in done.output
+    assert "1 warning." in done.output
+
+
+def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["check", "--project", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "there is no folder with rules." in done.output
+
+
+@pytest.mark.parametrize("project", [MINIMAL, ROOT, ROOT / "tests"], ids=["good", "default", "broken"])
+def test_json_follows_its_schema(project: Path) -> None:
+    done = CliRunner().invoke(cli, ["check", "--project", str(project), "--format", "json"])
+    answer = json.loads(done.output)
+    Draft7Validator.check_schema(SCHEMA)
+    assert list(Draft7Validator(SCHEMA).iter_errors(answer)) == []
+    assert answer["ok"] == (done.exit_code == 0) == (answer["summary"] is not None)
+
+
+def test_help_names_every_verb_and_imports_none() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(verb in done.stdout for verb in VERBS)
+    assert run("--version").stdout.startswith("forestall ")
+
+
+def test_a_wrong_verb_is_usage() -> None:
+    done = run("chek")
+    assert done.returncode == 2
+    assert "there is no command `chek`. Did you mean `check`?" in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    done = subprocess.run(["bash", "-c", f"{sys.executable} -m forestall.engine.cli check --format json | head -c 1"],
+                          capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("{", "")
+
+
+@pytest.mark.parametrize(("arguments", "seconds"), [(["--help"], 0.4), (["check"], 0.8)], ids=["help", "check"])
+def test_it_answers_at_once(arguments: list[str], seconds: float) -> None:
+    """CPU time, the best of three: about 0.1 and 0.4 s where nothing else runs; a heavy import costs more than 1 s."""
+    code = ("import time, sys\nsys.argv = ['forestall', *sys.argv[1:]]\nfrom forestall.engine.cli.main import main\n"
+            "try:\n    main()\nexcept SystemExit:\n    pass\nprint(time.process_time(), file=sys.stderr)\n")
+    best = min(float(subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True,
+                                    check=True, cwd=ROOT).stderr) for _ in range(3))
+    assert best < seconds

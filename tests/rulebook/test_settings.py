@@ -1,0 +1,138 @@
+import importlib
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from forestall.engine.errors import ForestallError, SettingsError
+from forestall.engine.model.ports import Secret
+from forestall.engine.settings import open_channel, open_source, read_settings
+
+
+@dataclass(frozen=True)
+class EverySetting:
+    name: str
+    token: Secret
+    count: int = 1
+    ratio: float = 0.5
+    flag: bool = False
+    tags: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    spare: Secret | None = None
+
+
+class Everything:
+    Settings = EverySetting
+
+    def __init__(self, name: str, settings: EverySetting, folder: Path) -> None:
+        self.name, self.settings, self.folder = name, settings, folder
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter that somebody else has installed."""
+    package = tmp_path / "site" / "everything-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: everything\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[forestall.channels]\neverything = everything_adapter:Everything\n")
+    module = type(sys)("everything_adapter")
+    module.Everything = Everything      # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "everything_adapter", module)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    importlib.invalidate_caches()
+
+
+def opened(tmp_path: Path, options: str) -> Everything:
+    (tmp_path / "forestall.yaml").write_text(f"channels:\n  it:\n    adapter: everything\n{options}")
+    settings = read_settings(tmp_path)
+    channel = open_channel(settings, settings.channels[0])
+    assert isinstance(channel, Everything)
+    return channel
+
+
+def test_settings_of_the_minimal_project(project: Path) -> None:
+    settings = read_settings(project)
+    assert settings.time_zone == ZoneInfo("Europe/Berlin")
+    assert (settings.live, settings.gone_after) == (False, 14)
+    assert (settings.state, settings.deliveries) == (project / ".forestall", project / "deliveries")
+    assert [source.adapter for source in settings.sources] == ["csv"]
+    assert settings.directory.people["dana"].name == "Dana"
+    assert settings.directory.people["dana"].manager == "robin"
+    assert settings.directory.destinations["leads"].address == "#cs-leads"
+    hook = settings.channel("hook")
+    assert hook is not None
+    assert hook.adapter == "webhook"
+
+
+def test_nothing_need_be_said(tmp_path: Path) -> None:
+    (tmp_path / "forestall.yaml").write_text("")
+    settings = read_settings(tmp_path)
+    assert (settings.time_zone, settings.live, settings.gone_after) == (ZoneInfo("UTC"), False, 14)
+
+
+@pytest.mark.parametrize(("written", "days"), [("30 days", 30), ("2 weeks", 14), ("21", 21)])
+def test_gone_after(tmp_path: Path, written: str, days: int) -> None:
+    (tmp_path / "forestall.yaml").write_text(f"gone_after: {written}\n")
+    assert read_settings(tmp_path).gone_after == days
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_adapter_gets_its_settings_typed(tmp_path: Path) -> None:
+    channel = opened(tmp_path, '    name: x\n    token: "${secret:TOKEN}"\n    count: 3\n    ratio: 2\n    flag: true\n'
+                               "    tags: [a, b]\n    headers: {X-A: one}\n")
+    assert channel.settings == EverySetting("x", Secret("TOKEN"), 3, 2.0, True, ("a", "b"), {"X-A": "one"})
+    assert (channel.name, channel.folder) == ("it", tmp_path)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(("options", "said"), [
+    ('    name: 3\n    token: "${secret:T}"\n', "4:11: `name` of channel it must be a text, not `3`. Put it"),
+    ('    name: x\n    token: "${secret:T}"\n    count: 1.5\n', "6:12: `count` of channel it must be a whole number"),
+    ('    name: x\n    token: "${secret:T}"\n    flag: yes\n', "6:11: `flag` of channel it must be true or false"),
+    ('    name: x\n    token: "${secret:T}"\n    tags: [1]\n', "6:11: `tags` of channel it must be a list of texts"),
+    ('    name: x\n    token: "${secret:T}"\n    spare: plain\n', "6:12: `spare` of channel it stands in the file"),
+    ("    name: x\n    token: sk-123\n", "a secret never stands in a file. "
+     'Write token: "${secret:TOKEN}" and set the environment variable TOKEN.'),
+    ("    name: x\n    tokn: \"${secret:T}\"\n", "`tokn` is not a setting of channel it (everything). "
+     "Did you mean token?"),
+    ("    name: x\n", "channel it has no `token`. Add a line `token: …`."),
+    ('    name: x\n    token: "${secret:T}"\n    headers: {A: "${secret:B}"}\n', "`headers` of channel it cannot hold"),
+])
+def test_wrong_settings_are_sentences(tmp_path: Path, options: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        opened(tmp_path, options)
+    assert said in str(caught.value)
+    assert len(caught.value.problems) == 1
+    assert "sk-123" not in str(caught.value), "a secret is not repeated"
+
+
+def test_a_source_of_the_project_opens(project: Path) -> None:
+    settings = read_settings(project)
+    assert open_source(settings, settings.sources[0], {}).name == "product"
+
+
+def test_what_an_adapter_refuses_has_its_place(project: Path) -> None:
+    file = project / "forestall.yaml"
+    file.write_text(file.read_text().replace("path: data/facts.csv", 'path: data/facts.csv, delimiter: "||"'))
+    settings = read_settings(project)
+    with pytest.raises(ForestallError, match=r"forestall.yaml:2:60: `delimiter` of the source product"):
+        open_source(settings, settings.sources[0], {})
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file"):
+        read_settings(tmp_path)
+
+
+def test_checking_imports_nothing_heavy(project: Path) -> None:
+    heavy = ("ibis", "duckdb", "pyarrow", "sqlalchemy", "httpx", "slack_sdk", "rich", "pandas", "numpy", "simpleeval")
+    code = (
+        "import sys\nfrom forestall.engine.cli.main import cli\n"
+        f"cli.main(['check', '--project', {str(project)!r}], standalone_mode=False)\n"
+        f"print('HEAVY', [name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("HEAVY []\n")
