@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from forestall.engine.model.alert import Transition, TransitionKind
@@ -35,7 +35,7 @@ def kinds(rows: Iterable[OutboxRow]) -> str:
     return ", ".join(amount(counts[kind], *words) for kind, words in KIND_WORDS.items() if counts[kind])
 
 
-def table(rows: list[tuple[str, ...]], indent: int = MARGIN + 2) -> Iterator[str]:
+def table(rows: Sequence[tuple[str, ...]], indent: int = MARGIN + 2) -> Iterator[str]:
     """Rows as aligned columns; a column in which every cell but the first is a number stands flush right."""
     if not rows:
         return
@@ -85,8 +85,8 @@ def _tiers(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
         parts.append(f"unscored {report.decided.tiers['']:,}")
     yield _head("Tiers", ", ".join(parts))
     if report.decided.outage:
-        yield _head("Guard", f"{report.decided.outage:,} accounts are missing at once; their source is taken to be gone, "
-                    "so nobody leaves the book of business and nothing closes for them")
+        yield _head("Guard", f"{report.decided.outage:,} accounts are missing at once: their source is taken to be "
+                    "gone, so nobody leaves the book of business and nothing closes for them")
 
 
 def _alerts(rulebook: Rulebook, report: PassReport) -> Iterator[str]:

@@ -161,9 +161,10 @@ def _onboarding_stuck(draw: Draw) -> Course:
 
 
 def _stuck(draw: Draw, journey: str, names: tuple[str, str], expected: int) -> Course:
-    began = draw.day(draw.last - 2 * expected, 5, draw.last - 3 * expected)
+    stays = draw.nth % 2 == 0
+    began = draw.day(draw.last - 2 * expected, draw.last - 5 * expected if stays else 5, draw.last - 3 * expected)
     first = Step(journey, names[0], began - expected, began, expected)
-    solved = None if draw.nth % 2 == 0 else began + 2 * expected + round(draw.between(2, 20))
+    solved = None if stays else began + 2 * expected + round(draw.between(2, 20))
     return Course(use=((0, draw.between(0.8, 1.0)),), depth=((0, 0.9),), plan=((0, draw.between(0.5, 0.75)),),
                   steps=(first, Step(journey, names[1], began, solved, expected)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ibis
 
-from forestall.engine.language.columnar import Column, Columns, Row, number
+from forestall.engine.language.columnar import Build, Column, Columns, Row, number
 from forestall.engine.language.functions import slack
 from forestall.engine.model.expression import Expression, Kind, Name, NameRole
 from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
@@ -86,20 +86,13 @@ class _Scorecard:
         return self._columns.define("signal", [chosen, *(column for _, column in found)], build)
 
     def _patterns(self, chosen: Column) -> tuple[Column, ...]:
-        measures = [self._measure(measure) for profile in self._card.profiles for measure in _measures(profile)]
-        distinct = list(dict.fromkeys(measures))
-        patterns = [chosen] if len(self._card.profiles) > 1 else []
-        for start in range(0, len(distinct), PATTERN_BITS):
-            some = distinct[start:start + PATTERN_BITS]
-
-            def build(row: Row, some: list[Column] = some) -> Any:
-                bits = ibis.literal(0, "int64")
-                for index, column in enumerate(some):
-                    bits = bits + row[column.name].notnull().ifelse(ibis.literal(2**index, "int64"),
-                                                                    ibis.literal(0, "int64"))
-                return bits
-
-            patterns.append(self._columns.define("pattern", some, build))
+        """The profile, and per profile which of its signals and parts have data, as bits."""
+        by_profile = [[self._measure(measure) for measure in _measures(profile)] for profile in self._card.profiles]
+        patterns = [chosen] if len(by_profile) > 1 else []
+        for start in range(0, max(map(len, by_profile)), PATTERN_BITS):
+            some = [measures[start:start + PATTERN_BITS] for measures in by_profile]
+            needs = [chosen, *(column for measures in some for column in measures)]
+            patterns.append(self._columns.define("pattern", needs, _pattern(chosen, some)))
         return tuple(patterns)
 
     def _score(self, chosen: Column) -> Column:
@@ -160,6 +153,20 @@ class _Scorecard:
             return answer
 
         return self._columns.define("tier", [score, *(condition.term for condition in conditions)], build)
+
+
+def _pattern(chosen: Column, by_profile: list[list[Column]]) -> Build:
+    def bits(row: Row, measures: list[Column]) -> Any:
+        answer = ibis.literal(0, "int64")
+        for index, column in enumerate(measures):
+            answer = answer + row[column.name].notnull().ifelse(ibis.literal(2**index, "int64"),
+                                                                ibis.literal(0, "int64"))
+        return answer
+
+    if len(by_profile) == 1:
+        return lambda row: bits(row, by_profile[0])
+    return lambda row: ibis.cases(
+        *((row[chosen.name] == index, bits(row, measures)) for index, measures in enumerate(by_profile)))
 
 
 def _metric(name: str) -> Name:

@@ -88,7 +88,7 @@ def score(story, day):
     signals = dict(WEIGHTS["signals"])
     for profile in WEIGHTS["profiles"]:
         if profile["applies_to"] == f'segment == "{known.get("segment")}"':
-            signals.update(profile["signals"])
+            signals.update({name: {**signals[name], **own} for name, own in profile["signals"].items()})
     total = weight = covered = 0.0
     for name, signal in signals.items():
         if name == "milestones":
