@@ -13,6 +13,7 @@ from typing import Any
 
 import ibis
 import pyarrow
+from pyarrow import compute
 
 from forestall.engine.detect.history import History
 from forestall.engine.language.columnar import Build, Column, Columns, Row
@@ -78,6 +79,10 @@ class Evaluations:
         for day, count in zip(counts["day"].to_pylist(), counts["day_count"].to_pylist(), strict=True):
             self._starts[day] = (position, count)
             position += count
+
+    def only(self, account: str) -> Evaluations:
+        """The rows of one account."""
+        return Evaluations(self._table.filter(compute.equal(self._table["account"], account)), self._conditions)
 
     def on(self, day: date) -> DayOfEvaluations:
         """The rows of one day."""

@@ -1,0 +1,65 @@
+"""`forestall test`: run the stories of `rules/tests/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from forestall.engine.cli.console import counted
+from forestall.engine.cli.progress import shown
+from forestall.engine.runtime import Project, open_project
+from forestall.engine.simulate.stories import read_stories
+from forestall.engine.simulate.telling import Told, tell
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command("test", short_help="Run the stories in rules/tests/.")
+@click.option("--project", type=FOLDER, default=".", help="The folder with forestall.yaml.")
+@click.option("--rules", type=FOLDER, help="The rules, where they are not in the project's `rules`.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(project: Path, rules: Path | None, form: str) -> None:
+    """Tell every story through the engine and say where it went otherwise than expected.
+
+    Exit code 1 when a story fails.
+    """
+    opened = open_project(project, rules)
+    folder = (rules or project / "rules") / "tests"
+    stories = read_stories(folder, opened.rulebook)
+    with shown() as progress:
+        told = list(tell(opened.evaluator, opened.directory, stories, progress))
+    failed = [one for one in told if one.misses]
+    if form == "json":
+        click.echo(json.dumps(_document(opened, told), ensure_ascii=False))
+    else:
+        _print(told, failed, folder)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _print(told: Sequence[Told], failed: Sequence[Told], folder: Path) -> None:
+    if not told:
+        click.echo(f"There is no story in {folder}. A story says what must happen to a made-up account; "
+                   "docs/stories.md shows how.")
+        return
+    for one in failed:
+        click.echo(click.style("failed", fg="red") + f"  {one.story.name}")
+        for miss in one.misses:
+            click.echo(f"        {miss.expectation.location}: day {miss.day}: expected {miss.expected}; {miss.got}")
+    passed = len(told) - len(failed)
+    click.echo(f"{counted(len(told), 'story', 'stories')}: {passed} passed, {len(failed)} failed.")
+
+
+def _document(project: Project, told: Sequence[Told]) -> dict[str, object]:
+    return {
+        "version": 1, "rulebook": project.rulebook.digest, "passed": sum(not one.misses for one in told),
+        "failed": sum(bool(one.misses) for one in told),
+        "stories": [{
+            "name": one.story.name, "file": one.story.location.file, "line": one.story.location.line,
+            "passed": not one.misses,
+            "misses": [{"day": miss.day, "expected": miss.expected, "got": miss.got,
+                        "file": miss.expectation.location.file, "line": miss.expectation.location.line}
+                       for miss in one.misses]} for one in told]}

@@ -1,0 +1,44 @@
+"""The past, decided day by day with the functions of production and a virtual clock. No channel is within reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from forestall.engine.detect.history import History, Progress, quiet
+from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.model.people import Directory
+from forestall.engine.model.state import State
+from forestall.engine.score.evaluate import Evaluations, Evaluator
+
+DAYS_AT_ONCE = 31      # evaluated in one query; a longer period is taken in pieces, so that memory stays flat
+
+
+def replay(evaluator: Evaluator, directory: Directory, history: History, first: date, last: date, *,
+           state: State | None = None, progress: Progress = quiet) -> Iterator[Decided]:
+    """What each day from `first` through `last` decides, beginning from `state` (None: from nothing).
+
+    The days of the history hold only what was known by the end of each, so nothing looks ahead.
+    """
+    whole = (last - first).days + 1
+    current = state or State()
+    for start in range(0, whole, DAYS_AT_ONCE):
+        begin = first + timedelta(days=start)
+        end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
+        evaluations = evaluator.evaluate(history, begin, end)
+        for decided in fold(evaluator, directory, evaluations, begin, end, current):
+            current = current.after(decided.decisions)
+            progress("replay", (decided.decisions.day - first).days + 1, whole)
+            yield decided
+
+
+def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, first: date, last: date, state: State,
+         *, holdouts: bool = True) -> Iterator[Decided]:
+    """The same over evaluations that are at hand."""
+    day = first
+    while day <= last:
+        decided = decide_day(evaluator.rulebook, evaluator.conditions, directory, state, evaluations.on(day),
+                             holdouts=holdouts)
+        state = state.after(decided.decisions)
+        yield decided
+        day += timedelta(days=1)
