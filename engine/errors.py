@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +61,7 @@ class ForestallError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @classmethod
-    def one(cls, location: Location, code: str, message: str, hint: str = "") -> ForestallError:
+    def one(cls, location: Location, code: str, message: str, hint: str = "") -> Self:
         """An error of this class with a single problem."""
         return cls([Problem(location, code, message, hint)])
 

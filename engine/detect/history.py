@@ -35,6 +35,7 @@ from forestall.engine.errors import HistoryError, Location
 from forestall.engine.model.catalogue import Catalogue
 
 Progress = Callable[[str, int, int], None]
+MONTHS_AT_ONCE = 6      # filled together: what reaches back is read once, and memory stays bounded
 
 
 def quiet(_what: str, _done: int, _all: int) -> None:
@@ -152,24 +153,28 @@ class History:
         manifest = next_generation(self._manifest)
         months = months_between(start, last) if start <= last else []
         with session() as connection:
-            for done, month in enumerate(months):
-                progress("days", done, len(months))
-                path = self._new_file("days", month, manifest)
-                self._build_month(connection, catalogue, gone_after, month, last, path)
-                manifest.days[month] = path
+            for start_at in range(0, len(months), MONTHS_AT_ONCE):
+                block = months[start_at:start_at + MONTHS_AT_ONCE]
+                self._fill(connection, catalogue, gone_after, block)
+                for done, month in enumerate(block, start_at):
+                    progress("days", done, len(months))
+                    path = self._new_file("days", month, manifest)
+                    begin, end = bounds(month)
+                    connection.execute(sql.write_days(catalogue, begin, min(end, last), path))
+                    manifest.days[month] = path
             progress("days", len(months), len(months))
         self._manifest = replace(manifest, digest=digest, through=last, stale_from=None)
 
-    def _build_month(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, gone_after: int, month: str,
-                     through: date, path: Path) -> None:
-        first, last = bounds(month)
-        back = max(catalogue.longest_carry(), gone_after) + 1
-        since = first - timedelta(days=back)
+    def _fill(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, gone_after: int,
+              block: list[str]) -> None:
+        """Fill the arrivals of some consecutive months; further back only as far as a value can be carried."""
+        first, last = bounds(block[0])[0], bounds(block[-1])[1]
+        since = first - timedelta(days=max(catalogue.longest_carry(), gone_after) + 1)
         files = self._files(self._manifest.arrivals, months_between(since, last))
         connection.execute(sql.said_table(catalogue, files, since, last))
-        connection.execute(sql.build_month(
-            catalogue, self._manifest.accounts, since=since, first=first, last=min(last, through),
-            gone_after=gone_after, late=_one(connection, sql.ANY_LATE), path=path))
+        assert self._manifest.accounts is not None      # there are arrivals, so there are accounts
+        connection.execute(sql.filled_table(catalogue, self._manifest.accounts, since=since, first=first, last=last,
+                                            gone_after=gone_after, late=_one(connection, sql.ANY_LATE)))
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ def last_arrival(accounts: Path) -> str:
 
 
 def said_table(catalogue: Catalogue, files: list[Path], since: date, last: date) -> str:
-    """The arrivals that can speak in a month."""
+    """The arrivals that can speak in a stretch of days."""
     create = (f"CREATE OR REPLACE TEMP TABLE said "
               f"(account VARCHAR, as_of DATE, received_on DATE, source VARCHAR, seq BIGINT{_typed(catalogue)})")
     if not files:
@@ -159,39 +159,46 @@ def said_table(catalogue: Catalogue, files: list[Path], since: date, last: date)
 ANY_LATE = "SELECT count(*) > 0 FROM said WHERE received_on > as_of"
 
 
-def build_month(catalogue: Catalogue, accounts: Path | None, *, since: date, first: date, last: date,
-                gone_after: int, late: bool, path: Path) -> str:
-    """One month of days: fill the known values on the arrivals, spread each arrival over its days, then age them.
+def filled_table(catalogue: Catalogue, accounts: Path, *, since: date, first: date, last: date, gone_after: int,
+                 late: bool) -> str:
+    """Every arrival of `said` with all values known by then, the day each was said on, and the day of the next arrival.
 
     Every account also gets an empty arrival before `since`, so that days without any arrival in reach have their row.
-    `late`: some rows were received after their day, and must not replace what newer ones said.
+    `late`: some rows were received after their day, and must not replace what newer ones said. `alive` are the accounts
+    that have rows from `first` through `last`, each until it is gone.
     """
-    metrics = catalogue.supplied()
-    assert accounts is not None
-    filled = "".join(f",\n  {_carried(metric, late)}" for metric in metrics)
-    aged = "".join(f",\n  {_aged(metric)}" for metric in metrics)
+    filled = "".join(f",\n  {_carried(metric, late)}" for metric in catalogue.supplied())
     return f"""
-COPY (
-WITH alive AS (
-  SELECT account, first_day, least(last_day + {gone_after}, {day(last)}) AS until FROM {parquet([accounts])}
-  WHERE first_day <= {day(last)} AND last_day + {gone_after} >= {day(first)}),
-arrivals AS (
+CREATE OR REPLACE TEMP TABLE alive AS
+  SELECT account, first_day, last_day + {gone_after} AS until FROM {parquet([accounts])}
+  WHERE first_day <= {day(last)} AND last_day + {gone_after} >= {day(first)};
+CREATE OR REPLACE TEMP TABLE filled AS
+WITH arrivals AS (
   SELECT account, greatest(as_of, received_on) AS effective, as_of, seq{_listed(catalogue)} FROM said
   UNION ALL BY NAME
   SELECT account, {day(since)} - 1 AS effective, {day(since)} - 1 AS as_of, -1 AS seq FROM alive
   WHERE first_day < {day(first)}),
-filled AS (
+known AS (
   SELECT account, effective, as_of, seq{filled}
   FROM arrivals
   WINDOW up_to AS (PARTITION BY account ORDER BY effective, as_of, seq ROWS UNBOUNDED PRECEDING)
-  QUALIFY row_number() OVER (PARTITION BY account, effective ORDER BY as_of DESC, seq DESC) = 1),
-reach AS (
-  SELECT *, lead(effective) OVER (PARTITION BY account ORDER BY effective) AS next FROM filled),
-spread AS (
-  SELECT reach.*, alive.first_day,
+  QUALIFY row_number() OVER (PARTITION BY account, effective ORDER BY as_of DESC, seq DESC) = 1)
+SELECT *, lead(effective) OVER (PARTITION BY account ORDER BY effective) AS next FROM known
+"""
+
+
+def write_days(catalogue: Catalogue, first: date, last: date, path: Path) -> str:
+    """One month's file: each arrival of `filled` spread over its days, its values missing once they are too old."""
+    aged = "".join(f",\n  {_aged(metric)}" for metric in catalogue.supplied())
+    return f"""
+COPY (
+WITH spread AS (
+  SELECT filled.*, alive.first_day,
     unnest(generate_series(greatest(effective, alive.first_day, {day(first)}),
-                           least(coalesce(next - 1, {day(last)}), alive.until), INTERVAL 1 DAY))::DATE AS on_day
-  FROM reach JOIN alive USING (account))
+                           least(coalesce(next - 1, {day(last)}), alive.until, {day(last)}),
+                           INTERVAL 1 DAY))::DATE AS on_day
+  FROM filled JOIN alive USING (account)
+  WHERE effective <= {day(last)} AND (next IS NULL OR next > {day(first)}))
 SELECT account, (on_day - DATE '1970-01-01')::BIGINT AS day, (first_day - DATE '1970-01-01')::BIGINT AS first_day,
   (effective - DATE '1970-01-01')::BIGINT AS named_day{aged}
 FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}

@@ -33,8 +33,8 @@ class AccountEvaluator:
     """Evaluates expressions for one account. Not for use by two threads at once.
 
     `resolve(name, day)` answers metrics, derived metrics, signals, score and tier; numbers as float, dates as days
-    since 1970. `first_day` is the account's first row. `pattern(day)` tells which signals have data: where it differs, `ago`
-    of the bare score or tier is missing.
+    since 1970. `first_day` is the account's first row. `pattern(day)` tells which signals have data: where it differs,
+    `ago` of the bare score or tier is missing.
     """
 
     def __init__(self, resolve: Resolve, first_day: int, pattern: Pattern) -> None:

@@ -26,19 +26,19 @@ def replay(evaluator: Evaluator, directory: Directory, history: History, first: 
         begin = first + timedelta(days=start)
         end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
         evaluations = evaluator.evaluate(history, begin, end)
-        for decided in fold(evaluator, directory, evaluations, begin, end, current):
-            current = current.after(decided.decisions)
+        for decided, after in fold(evaluator, directory, evaluations, begin, end, current):
+            current = after
             progress("replay", (decided.decisions.day - first).days + 1, whole)
             yield decided
 
 
 def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, first: date, last: date, state: State,
-         *, holdouts: bool = True) -> Iterator[Decided]:
-    """The same over evaluations that are at hand."""
+         *, holdouts: bool = True) -> Iterator[tuple[Decided, State]]:
+    """The same over evaluations that are at hand; each day with the state after it."""
     day = first
     while day <= last:
         decided = decide_day(evaluator.rulebook, evaluator.conditions, directory, state, evaluations.on(day),
                              holdouts=holdouts)
         state = state.after(decided.decisions)
-        yield decided
+        yield decided, state
         day += timedelta(days=1)

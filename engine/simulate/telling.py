@@ -93,11 +93,9 @@ def _arrivals(story: StoryTold, catalogue: Catalogue) -> pyarrow.Table:
 
 def _told(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, story: StoryTold,
           end: date) -> Iterator[DayTold]:
-    state = State()
-    for decided in fold(evaluator, directory, evaluations, story.first, end, state, holdouts=story.holdout):
-        state = state.after(decided.decisions)
-        rows = list(evaluations.on(decided.decisions.day).take([0])) if len(
-            evaluations.on(decided.decisions.day)) else []
+    for decided, state in fold(evaluator, directory, evaluations, story.first, end, State(), holdouts=story.holdout):
+        today = evaluations.on(decided.decisions.day)
+        rows = list(today.take([0])) if len(today) else []
         yield DayTold(
             tier=(rows[0].tier or UNSCORED) if rows else UNSCORED, score=rows[0].score if rows else None,
             alerts=frozenset(alert.trigger for alert in state.alerts.values() if alert.status is AlertStatus.OPEN),

@@ -1,0 +1,194 @@
+"""A small book of rules from YAML, and days that are told by hand: who is in which tier, and what is true."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow
+import pytest
+
+from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.model.delivery import Delivery, PlayRun, Silence
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.expression import Truth
+from forestall.engine.model.people import Destination, Directory, Person
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.state import State
+from forestall.engine.rulebook.loader import load
+from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.evaluate import DayOfEvaluations, to_epoch
+
+FIRST = date(2026, 1, 5)
+
+METRICS = """
+account: {name: account_name, contact: contact_email, csm: csm, executive: executive, revenue: mrr,
+          renewal: renewal_date, opted_out: email_opt_out}
+metrics:
+  account_name: {kind: text}
+  contact_email: {kind: text, personal: true}
+  csm: {kind: text}
+  executive: {kind: text}
+  mrr: {kind: number}
+  renewal_date: {kind: date}
+  email_opt_out: {kind: flag}
+  heat: {kind: number}
+  segment: {kind: text, one_of: [big, small]}
+"""
+WEIGHTS = """
+signals:
+  warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}
+missing: reweight
+tiers: {healthy: 80-100, monitor: 60-79, at_risk: 40-59, critical: 20-39, churning: 0-19}
+"""
+TRIGGERS = """
+triggers:
+  mild: {when: heat < 70, severity: monitor, cooldown: 10 days}
+  middling: {when: heat < 60, severity: at_risk, cooldown: 10 days}
+  middling_too: {when: heat < 59, severity: at_risk, cooldown: 10 days}
+  grave: {when: heat < 30, severity: critical, cooldown: 10 days}
+  as_the_tier: {when: heat < 20, cooldown: 10 days}
+"""
+
+PEOPLE = {
+    "dana": Person("dana", "Dana Reed", "dana@example.com", "U1", manager="robin"),
+    "robin": Person("robin", "Robin Hall", "robin@example.com", "U2"),
+    "mute": Person("mute", "Mute"),
+}
+PLACES = {
+    "crm": Destination("crm", "webhook", "https://crm.example.com/hooks"),
+    "leads": Destination("leads", "slack", "#leads"),
+}
+DIRECTORY = Directory(PEOPLE, PLACES)
+
+
+def on(number: int) -> date:
+    """The day with this number; the first is 1, a Monday."""
+    return FIRST + timedelta(days=number - 1)
+
+
+class Scene:
+    """Days decided one after another by the production functions, each of them twice: the second changes nothing."""
+
+    def __init__(self, rulebook: Rulebook, *, holdouts: bool) -> None:
+        self.rulebook, self.holdouts = rulebook, holdouts
+        self.conditions = Conditions.of(rulebook)
+        self.directory = DIRECTORY
+        self.state = State()
+
+    def changed(self, rulebook: Rulebook) -> None:
+        """From the next day on other rules are in force."""
+        self.rulebook, self.conditions = rulebook, Conditions.of(rulebook)
+
+    def row(self, account: str = "acme", true: Iterable[str] = (), unknown: Iterable[str] = (), *,
+            tier: str | None = "healthy", score: float | None = None, silent: int = 0, **facts: object) -> AccountDay:
+        """An account: conditions are named `mild` (a trigger), `mild.clear`, `play.goal`, `play.for`, `play.stop`."""
+        truths = {self._index(name): Truth.TRUE for name in true} | {
+            self._index(name): Truth.UNKNOWN for name in unknown}
+        packed = bytes(truths.get(index, Truth.FALSE) for index in range(len(self.conditions.expressions)))
+        known = {"name": account.title(), "contact": f"ann@{account}.example", "csm": "dana", "executive": "robin"}
+        return replace(AccountDay(account, FIRST, score, tier, packed, FIRST - timedelta(days=silent)),
+                       **known | facts)
+
+    def _index(self, name: str) -> int:
+        what, _, part = name.partition(".")
+        wanted = {"": ("trigger", what, "when"), "clear": ("trigger", what, "clear_when"),
+                  "for": ("play", what, "applies_to"), "goal": ("play", what, "goal")}.get(part)
+        if wanted is not None:
+            return self.conditions.index[wanted]
+        found = [index for (_, play, kind), index in self.conditions.index.items()
+                 if play == what and kind.startswith("stop_if")]
+        return found[0]
+
+    def day(self, number: int, *rows: AccountDay) -> Decided:
+        """Decide a day; `rows` are all accounts that the history has on it."""
+        again = self._decide(number, rows)
+        decided = self._decide(number, rows)
+        assert decided == again, "the same arguments must give the same day"
+        self.state = self.state.after(decided.decisions)
+        second = self._decide(number, rows).decisions
+        assert not (second.transitions or second.alerts or second.tiers or second.runs or second.deliveries
+                    or second.cancelled), "a second pass of the same day must change nothing"
+        return decided
+
+    def _decide(self, number: int, rows: Iterable[AccountDay]) -> Decided:
+        day = on(number)
+        dated = [replace(row, day=day, named_on=day - (FIRST - row.named_on)) for row in rows]
+        return decide_day(self.rulebook, self.conditions, self.directory, self.state,
+                          evaluations(day, dated, self.conditions), holdouts=self.holdouts)
+
+    def run(self, play: str, account: str = "acme") -> PlayRun:
+        """The latest run of a play."""
+        return [run for run in self.state.runs if (run.account, run.play) == (account, play)][-1]
+
+
+def evaluations(day: date, rows: Iterable[AccountDay], conditions: Conditions) -> DayOfEvaluations:
+    """The rows as the evaluator hands them over."""
+    listed = sorted(rows, key=lambda row: row.account)
+    whens = [index for (what, _, part), index in conditions.index.items() if (what, part) == ("trigger", "when")]
+    columns: dict[str, pyarrow.Array] = {
+        "account": pyarrow.array([row.account for row in listed], pyarrow.string()),
+        "day": pyarrow.array([to_epoch(day)] * len(listed), pyarrow.int64()),
+        "score": pyarrow.array([row.score for row in listed], pyarrow.float64()),
+        "tier": pyarrow.array([row.tier for row in listed], pyarrow.string()),
+        "named_day": pyarrow.array([to_epoch(row.named_on) for row in listed], pyarrow.int64()),
+        "alarmed": pyarrow.array([any(row.truths[one] == 2 for one in whens) for row in listed], pyarrow.bool_()),
+        "renewal": pyarrow.array([to_epoch(row.renewal) if row.renewal else None for row in listed], pyarrow.int64()),
+        "revenue": pyarrow.array([row.revenue for row in listed], pyarrow.float64()),
+        "opted_out": pyarrow.array([row.opted_out for row in listed], pyarrow.bool_()),
+    }
+    for role in ("name", "contact", "csm", "executive"):
+        columns[role] = pyarrow.array([getattr(row, role) or None for row in listed], pyarrow.string())
+    for index in range(len(conditions.expressions)):
+        columns[f"t{index}"] = pyarrow.array([row.truths[index] for row in listed], pyarrow.int8())
+    return DayOfEvaluations(day, pyarrow.table(columns), len(conditions.expressions))
+
+
+def sent(decided: Decided) -> list[str]:
+    """What a day delivers: account, play and kind, as `acme re_engage.email`."""
+    return [f"{one.account} {one.play}.{one.kind.value}" for one in decided.decisions.deliveries]
+
+
+def silent(decided: Decided) -> list[str]:
+    """What a day does not deliver: account, play and reason, as `acme re_engage: cap`."""
+    return [f"{one.account} {one.play}: {one.reason.value}" for one in decided.decisions.silences]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Callable[..., Rulebook]:
+    """Rules from texts, through the one loader: rules(plays, triggers=…, limits=…)."""
+    count = 0
+
+    def make(plays: str, triggers: str = TRIGGERS, limits: str = "", weights: str = WEIGHTS) -> Rulebook:
+        nonlocal count
+        count += 1
+        folder = tmp_path / f"rules-{count}"
+        (folder / "templates").mkdir(parents=True)
+        (folder / "templates" / "note.md").write_text("Subject: A note\n\nHello.\n")
+        texts: Mapping[str, str] = {"metrics": METRICS, "weights": weights, "triggers": triggers,
+                                    "playbook": plays + limits}
+        for name, text in texts.items():
+            (folder / f"{name}.yaml").write_text(text)
+        return load(folder, None)
+
+    return make
+
+
+@pytest.fixture
+def scene(rules: Callable[..., Rulebook]) -> Callable[..., Scene]:
+    """A scene with these plays: scene(plays, triggers=…, limits=…, holdouts=True)."""
+
+    def make(plays: str, *, holdouts: bool = False, **texts: str) -> Scene:
+        return Scene(rules(plays, **texts), holdouts=holdouts)
+
+    return make
+
+
+# What tests read from here without importing: pytest's import mode gives test folders no package.
+@pytest.fixture
+def told() -> type:
+    """The readers of a decided day: told.sent(…), told.silent(…), told.on(…)."""
+    return type("Told", (), {"sent": staticmethod(sent), "silent": staticmethod(silent), "on": staticmethod(on)})
+
+
+__all__ = ["Delivery", "Scene", "Silence"]
