@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from forestall.engine.alert.lifecycle import decide_alerts, needs_a_look
 from forestall.engine.intervene import courtesy
 from forestall.engine.intervene.planner import plan
-from forestall.engine.model.delivery import OutcomeStatus, RunStatus
+from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
@@ -67,15 +67,18 @@ def _gone(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> tu
 def _remembered(state: State) -> set[str]:
     found = set(state.tiers)
     found.update(alert.account for alert in state.alerts.values() if needs_a_look(alert))
-    found.update(run.account for run in state.runs if run.status is RunStatus.RUNNING)
+    found.update(run.account for run in state.runs if _under_way(run))
     return found
+
+
+def _under_way(run: PlayRun) -> bool:
+    return run.status is RunStatus.RUNNING or run.outcome is OutcomeStatus.WATCHING
 
 
 def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> list[AccountDay]:
     """The accounts about which something may be to say, as nouns; all others stay columns."""
     busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
-    busy.update(run.account for run in state.runs
-                if run.status is RunStatus.RUNNING or run.outcome is OutcomeStatus.WATCHING)
+    busy.update(run.account for run in state.runs if _under_way(run))
     recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
     rows: list[int] = []
     for index, account in enumerate(evaluations.accounts):

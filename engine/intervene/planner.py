@@ -104,11 +104,11 @@ class _Planner:
 
     def _watched(self, run: PlayRun, account: _Account) -> PlayRun:
         play = self._rulebook.plays.get(run.play)
+        if play is None:
+            return self._stopped(replace(run, outcome=_unless_known(run.outcome)), "the play was taken out")
         if account.row is None:
             gone = replace(run, outcome=_unless_known(run.outcome))
             return self._stopped(gone, "the account is gone") if run.account in self._gone else run
-        if play is None:
-            return self._stopped(replace(run, outcome=_unless_known(run.outcome)), "the play was taken out")
         run = self._goal(run, play, account.row)
         if run.status is not RunStatus.RUNNING:
             return run
@@ -122,8 +122,9 @@ class _Planner:
         if play.digest != run.digest:
             return self._stopped(run, "the play's steps were changed")
         if play.recurring:
-            return run if account.row.tier == play.tier else self._stopped(run, f"no longer in {play.tier}")
-        if not play.finish_anyway and not any(_same_opening(alert, run) for alert in account.alerts):
+            left = account.row.tier not in (None, play.tier)      # an unscored account has left no tier
+            return self._stopped(run, f"no longer in {play.tier}") if left else run
+        if not play.finish_anyway and not any(_has_reason(run, play, alert) for alert in account.alerts):
             return self._stopped(run, "its alert closed")
         return run
 
@@ -131,10 +132,10 @@ class _Planner:
         index = self._conditions.goal(play.name)
         if run.outcome is not OutcomeStatus.WATCHING:
             return run
-        if index is not None and row.truth(index) is Truth.TRUE:
-            return replace(run, outcome=OutcomeStatus.MET, met_on=self._day)
         if run.until is not None and self._day > run.until:
             return replace(run, outcome=OutcomeStatus.NOT_MET)
+        if index is not None and row.truth(index) is Truth.TRUE:
+            return replace(run, outcome=OutcomeStatus.MET, met_on=self._day)
         return run
 
     def _stopped(self, run: PlayRun, reason: str) -> PlayRun:
@@ -155,7 +156,7 @@ class _Planner:
     def _start_in(self, account: _Account, row: AccountDay) -> None:
         running = next((run for run in account.runs if self._is_risk(run)), None)
         for alert, play in self._candidates(account, row):
-            if self._is_answered(account, alert):
+            if any(_answers(run, play, alert) for run in account.runs):
                 continue
             if self._holdouts and courtesy.held_out(play, row.account, alert.trigger, alert.severity,
                                                     self._rulebook.scorecard):
@@ -165,7 +166,7 @@ class _Planner:
                 begun = self._begin(account, row, play, alert.trigger, alert.opened_on, alert.severity,
                                     RunStatus.RUNNING)
                 running = running if play.alongside else begun
-            elif self._rank(alert.severity) > self._rank(running.severity):
+            elif play.name != running.play and self._rank(alert.severity) > self._rank(running.severity):
                 self._replace(account, running, play.name)
                 begun = self._begin(account, row, play, alert.trigger, alert.opened_on, alert.severity,
                                     RunStatus.RUNNING)
@@ -192,9 +193,6 @@ class _Planner:
     def _applies(self, play: Play, row: AccountDay) -> bool:
         index = self._conditions.applies_to(play.name)
         return index is None or row.truth(index) is Truth.TRUE
-
-    def _is_answered(self, account: _Account, alert: Alert) -> bool:
-        return any(_same_opening(alert, run) for run in account.runs)
 
     def _is_risk(self, run: PlayRun) -> bool:
         play = self._rulebook.plays.get(run.play)
@@ -239,6 +237,15 @@ class _Planner:
                 self._silences.append(Silence(
                     run.account, run.play, run.group, run.occurrence, self._day, SilenceReason.GUARD,
                     detail=f"{count} starts in one pass; limits.per_play is {self._rulebook.limits.per_play}"))
+                self._say_held(run)
+
+    def _say_held(self, run: PlayRun) -> None:
+        """What waits behind a start that was held waits for the guard, not for a play that runs."""
+        running = f"{run.play} is running"
+        self._silences = [
+            replace(one, detail=f"{run.play} is held by the guard")
+            if (one.account, one.reason, one.detail) == (run.account, SilenceReason.ANOTHER_PLAY, running) else one
+            for one in self._silences]
 
     def _put_back(self, account: _Account, run: PlayRun | None) -> None:
         """A play whose replacement was held goes on."""
@@ -327,6 +334,19 @@ def _by_account(state: State, alerts: Alerts, rows: Iterable[AccountDay]) -> dic
 
 def _same_opening(alert: Alert, run: PlayRun) -> bool:
     return alert.trigger == run.group and alert.opened_on == run.occurrence
+
+
+def _answers(run: PlayRun, play: Play, alert: Alert) -> bool:
+    """Whether an alert whose play this is has had it: its own run, or one that began when it was open already.
+
+    Two alerts of one play that open together give one run: nobody gets the same message twice.
+    """
+    return _same_opening(alert, run) or (run.play == play.name and run.occurrence >= alert.opened_on)
+
+
+def _has_reason(run: PlayRun, play: Play, alert: Alert) -> bool:
+    """Whether a run may go on because this alert is open: the one that started it, or another of its play."""
+    return _same_opening(alert, run) or (alert.trigger in play.alert_names() and not alert.silent)
 
 
 def _unless_known(outcome: OutcomeStatus) -> OutcomeStatus:

@@ -134,6 +134,10 @@ class Columns:
         self._patterns: tuple[Column, ...] = ()
         self.used: set[str] = set()
 
+    def metric(self, name: str, kind: Kind) -> Name:
+        """The name of a metric, supplied or derived."""
+        return Name(name, kind, NameRole.DERIVED if name in self._derived else NameRole.METRIC)
+
     # -- definitions -------------------------------------------------------------------------------------------------
 
     def share(self, terms: Iterable[Term]) -> None:
@@ -181,6 +185,9 @@ class Columns:
         if isinstance(term, Call) and FUNCTIONS[term.function].reach in (Reach.DAYS, Reach.DAYS_OR_WEEKS):
             column = self.column(term)
             return column.level, column.rank
+        for part in _copied(term):
+            if parts(part) and not _constant(part):
+                self.column(part)
         level, rank = _after((self.place(part) for part in parts(term)), step=0)
         return level, rank + 1
 
@@ -324,6 +331,23 @@ class Columns:
 
 def _constant(term: Term) -> bool:
     return not any(isinstance(part, Name) for part in walk(term))
+
+
+def _copied(term: Term) -> tuple[Term, ...]:
+    """The operands that stand more than once in the query: without columns of their own, nesting multiplies them."""
+    match term:
+        case Arithmetic(operator="/", right=right):
+            return (right,)
+        case Comparison(left=left, right=right) if not isinstance(left, Literal) and not isinstance(right, Literal):
+            return left, right
+        case Membership(operand=operand):
+            return (operand,)
+        case Choice(condition=condition):
+            return (condition,)
+        case Call(arguments=arguments, window=None):
+            return arguments
+        case _:
+            return ()
 
 
 def _after(places: Iterable[tuple[int, int]], step: int = 1) -> tuple[int, int]:

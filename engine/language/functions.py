@@ -17,6 +17,8 @@ from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Kind, Window
 
 TOLERANCE = 1e-9
+MOST_HAIR = 1e-3     # of floor and round: in proportion to large numbers the tolerance would grow past whole numbers
+WHOLE = 2.0**53      # from here on every float is a whole number, and some no longer fit a 64-bit integer
 POINT_TO_POINT = frozenset({"ago", "drop", "rise", "drop_percent", "rise_percent"})
 
 N, T, F, D = (frozenset({kind}) for kind in (Kind.NUMBER, Kind.TEXT, Kind.FLAG, Kind.DATE))
@@ -30,7 +32,7 @@ def slack(*numbers: float) -> float:
 
 def floor(x: float) -> float:
     """The whole number at or below x, where a hair below a whole number counts as that number."""
-    return float(math.floor(x + slack(x)))
+    return x if abs(x) >= WHOLE else float(math.floor(x + (MOST_HAIR if abs(x) >= MOST_HAIR / TOLERANCE else slack(x))))
 
 
 class Look(Protocol):
@@ -179,7 +181,7 @@ def _held(look: Look, window: Window) -> Value:
 
 def _small(value: Any) -> Any:
     """A flag as 2, 1 (unknown), 0: then the minimum over a frame is Kleene's `and`."""
-    return value.ifelse(2, 0).fill_null(1)
+    return value.fill_null(False).ifelse(2, value.notnull().ifelse(0, 1))
 
 
 def _flag(truth: Any) -> Any:
@@ -189,17 +191,13 @@ def _flag(truth: Any) -> Any:
 
 def _held_columns(look: ColumnLook, window: Window) -> Any:
     if window.weekly:
-        truth = _small(look.value)
-        for back in range(7, 7 * window.count, 7):
-            truth = _least(truth, _small(look.ago(back)))
-        return _flag(truth)
+        seen = [look.value if back == 0 else look.ago(back) for back in looks(window)]
+        false = sum((one.fill_null(True).ifelse(0, 1) for one in seen[1:]), seen[0].fill_null(True).ifelse(0, 1))
+        true = sum((one.fill_null(False).ifelse(1, 0) for one in seen[1:]), seen[0].fill_null(False).ifelse(1, 0))
+        return (false > 0).ifelse(False, (true == window.count).ifelse(True, None))
     least = look.over(_small(look.value).min(), window.count - 1, 0)
     # Fewer rows than days: the days before the first row are unknown, which a false one still decides.
     return _flag(((look.rows < window.count) & (least == 2)).ifelse(1, least))
-
-
-def _least(left: Any, right: Any) -> Any:
-    return (left <= right).ifelse(left, right)
 
 
 def _times(look: Look, window: Window) -> Value:
@@ -246,28 +244,34 @@ def _changed_columns(look: ColumnLook, window: Window) -> Any:
 
 
 def _same(left: Any, right: Any) -> Any:
-    size = _greatest(left.abs(), right.abs())
-    return (left - right).abs() <= _greatest(size, size * 0 + 1.0) * TOLERANCE
+    size = (left.abs() >= right.abs()).ifelse(left.abs(), right.abs())
+    return (left - right).abs() <= (size >= 1.0).ifelse(size, 1.0) * TOLERANCE
 
 
-def _greatest(left: Any, right: Any) -> Any:
-    return (left >= right).ifelse(left, (left < right).ifelse(right, None))
+def _least_columns(_today: Any, *values: Any) -> Any:
+    import ibis  # only where columns are built; this table itself stays light
+
+    return _where_known(ibis.least(*values), values)
 
 
-def _smallest(left: Any, right: Any) -> Any:
-    return (left <= right).ifelse(left, (left > right).ifelse(right, None))
+def _greatest_columns(_today: Any, *values: Any) -> Any:
+    import ibis
+
+    return _where_known(ibis.greatest(*values), values)
 
 
-def _fold(join: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def over(_today: Any, first: Any, *others: Any) -> Any:
-        for other in others:
-            first = join(first, other)
-        return first
-    return over
+def _clamp_columns(_today: Any, x: Any, low: Any, high: Any) -> Any:
+    import ibis
+
+    return _where_known(ibis.least(ibis.greatest(x, low), high), (x, low, high))
 
 
-def _hold(x: Any, low: Any, high: Any) -> Any:
-    return _smallest(_greatest(x, low), high)
+def _where_known(answer: Any, values: tuple[Any, ...]) -> Any:
+    """LEAST and GREATEST skip NULL; in the language one missing value makes the whole missing."""
+    known = values[0].notnull()
+    for value in values[1:]:
+        known = known & value.notnull()
+    return known.ifelse(answer, None)
 
 
 def _coalesce(_today: int, *values: Value) -> Value:
@@ -282,12 +286,13 @@ def _scale(_today: int, x: float, low: float, high: float) -> Value:
 
 def _scale_columns(_today: Any, x: Any, low: Any, high: Any) -> Any:
     share = _divide(x - low, high - low) * 100.0
-    return _hold(share, share * 0 + 0.0, share * 0 + 100.0)
+    return (share < 0.0).ifelse(0.0, (share > 100.0).ifelse(100.0, share))
 
 
 def _floor_columns(x: Any) -> Any:
-    size = _greatest(x.abs(), x * 0 + 1.0)
-    return (x + size * TOLERANCE).floor().cast("float64")
+    hair = (x.abs() >= MOST_HAIR / TOLERANCE).ifelse(MOST_HAIR, (x.abs() >= 1.0).ifelse(x.abs(), 1.0) * TOLERANCE)
+    small = (x.abs() < WHOLE).ifelse(x, None)      # Ibis makes a 64-bit integer of it on the way
+    return (small + hair).floor().cast("float64").coalesce(x)
 
 
 ROWS: tuple[Function, ...] = (
@@ -343,10 +348,10 @@ ROWS: tuple[Function, ...] = (
              Example("days_until(on)", -2.0), _pointwise(lambda today, day: float(day - today)),
              lambda today, day: (day - today).cast("float64"), parameters=("date",)),
     Function("min", (N, N), Kind.NUMBER, "The smallest of two or more values; missing when one is missing.",
-             Example("min(x, 2)", 2.0, (5.0,)), _pointwise(lambda _today, *values: min(values)), _fold(_smallest),
+             Example("min(x, 2)", 2.0, (5.0,)), _pointwise(lambda _today, *values: min(values)), _least_columns,
              variadic=True, parameters=("x", "y")),
     Function("max", (N, N), Kind.NUMBER, "The largest of two or more values; missing when one is missing.",
-             Example("max(x, 2)", 5.0, (5.0,)), _pointwise(lambda _today, *values: max(values)), _fold(_greatest),
+             Example("max(x, 2)", 5.0, (5.0,)), _pointwise(lambda _today, *values: max(values)), _greatest_columns,
              variadic=True, parameters=("x", "y")),
     Function("abs", (N,), Kind.NUMBER, "The value without its sign.", Example("abs(x)", 3.0, (-3.0,)),
              _pointwise(lambda _today, x: abs(x)), lambda _today, x: x.abs()),
@@ -356,7 +361,7 @@ ROWS: tuple[Function, ...] = (
              _pointwise(lambda _today, x: floor(x)), lambda _today, x: _floor_columns(x)),
     Function("clamp", (N, N, N), Kind.NUMBER, "x, but not below `low` nor above `high`.",
              Example("clamp(x, 0, 10)", 10.0, (12.0,)), _pointwise(lambda _today, x, low, high: min(max(x, low), high)),
-             lambda _today, x, low, high: _hold(x, low, high), parameters=("x", "low", "high")),
+             _clamp_columns, parameters=("x", "low", "high")),
     Function("coalesce", (ANY, ANY), None, "The first of the values that is known.",
              Example("coalesce(x, 0)", 0.0, (None,)), _coalesce, lambda _today, first, *others: first.coalesce(*others),
              variadic=True, parameters=("x", "y")),

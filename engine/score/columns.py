@@ -9,7 +9,7 @@ import ibis
 
 from forestall.engine.language.columnar import Build, Column, Columns, Row, number
 from forestall.engine.language.functions import slack
-from forestall.engine.model.expression import Expression, Kind, Name, NameRole
+from forestall.engine.model.expression import Expression, Kind
 from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
 from forestall.engine.score.scorecard import NEUTRAL_POINTS, ROUNDING_HAIR, slope
 
@@ -106,7 +106,7 @@ class _Scorecard:
         card = self._card
         signals = [(signal, self._signal(signal)) for signal in profile.signals]
         measures = [self._measure(measure) for measure in _measures(profile)]
-        since = [_metric(self._since)] if self._since and card.unscored_days else []
+        since = self._columns.metric(self._since, Kind.DATE) if self._since and card.unscored_days else None
 
         def build(row: Row) -> Any:
             points = weight = number(0.0)
@@ -119,11 +119,11 @@ class _Scorecard:
             enough = self._coverage(row, profile) - number(card.minimum_coverage) >= -number(
                 slack(card.minimum_coverage))
             if card.unscored_days:
-                first = ibis.coalesce(row[self._since], row.first_day) if since else row.first_day
+                first = ibis.coalesce(self._columns.value(row, since), row.first_day) if since else row.first_day
                 enough = enough & (row.day - first >= card.unscored_days)
             return enough.ifelse(score / number(10.0), ibis.null())
 
-        return self._columns.define("score", [*(column for _, column in signals), *measures, *since], build)
+        return self._columns.define("score", [*(column for _, column in signals), *measures, *([since] if since else [])], build)
 
     def _coverage(self, row: Row, profile: Profile) -> Any:
         whole = sum(signal.weight for signal in profile.signals)
@@ -167,10 +167,6 @@ def _pattern(chosen: Column, by_profile: list[list[Column]]) -> Build:
         return lambda row: bits(row, by_profile[0])
     return lambda row: ibis.cases(
         *((row[chosen.name] == index, bits(row, measures)) for index, measures in enumerate(by_profile)))
-
-
-def _metric(name: str) -> Name:
-    return Name(name, Kind.DATE, NameRole.METRIC)
 
 
 def _measures(profile: Profile) -> list[Measure]:

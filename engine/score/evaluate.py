@@ -215,10 +215,7 @@ class Evaluator:
         derived: dict[str, Expression] = {
             metric.name: metric.derived for metric in catalogue.metrics.values() if metric.derived is not None}
         columns = Columns({metric.name: metric.kind for metric in catalogue.supplied()}, derived)
-        since = catalogue.roles.since
-        if since:
-            columns.used.add(since)
-        score, tier = add_scorecard(columns, self.rulebook.scorecard, since)
+        score, tier = add_scorecard(columns, self.rulebook.scorecard, catalogue.roles.since)
         return columns, score, tier
 
     def _metric(self, name: str) -> Name:

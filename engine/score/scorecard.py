@@ -110,7 +110,7 @@ def score_account(card: Scorecard, answer: Answer, days_known: float) -> Scored:
 
 def _score(card: Scorecard, signals: Sequence[SignalPoints], coverage: float,
            days_known: float) -> tuple[float | None, str]:
-    if days_known < card.unscored_days:
+    if card.unscored_days and days_known < card.unscored_days:
         return None, f"a customer for {days_known:.0f} days; scored from day {card.unscored_days} on"
     if coverage - card.minimum_coverage < -slack(card.minimum_coverage):
         return None, f"{coverage:.0%} of the weight has data; {card.minimum_coverage:.0%} is needed"
