@@ -18,7 +18,7 @@ from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, t
 from forestall.engine.model.state import State
 from forestall.engine.score.conditions import Conditions
 
-TIER_CLEARS_ABOVE = 2.0     # points above the band
+TIER_CLEARS_ABOVE = 2       # points above the band
 TIER_CLEARS_AFTER = 3       # days out of the band
 
 Moved = tuple[Alert | None, TransitionKind | None]
@@ -84,7 +84,8 @@ class _Day:
             if name in self._tier_alerts:
                 alert = self._state.alerts.get((row.account, name))
                 self._note(alert, step_tier(self._rulebook, tier, alert, row, self._day, before=before,
-                                            by_itself=before is not None and not self._rules_moved))
+                                            is_new=name not in self._state.known_triggers,
+                                            rules_moved=self._rules_moved))
 
     def leave(self, account: str) -> None:
         """The account is gone: whatever is open closes, and it leaves the book of business."""
@@ -131,37 +132,40 @@ def step(trigger: Trigger, alert: Alert | None, row: AccountDay, day: date, *, w
 
 
 def step_tier(rulebook: Rulebook, tier: Tier, alert: Alert | None, row: AccountDay, day: date, *, before: str | None,
-              by_itself: bool) -> Moved:
+              is_new: bool, rules_moved: bool) -> Moved:
     """The alert of one tier: it opens on falling into the tier from a better one.
 
-    `before` is the tier last decided; `by_itself` is false at the first sight of an account and where the rules of the
-    score changed: then it is not the account that moved, and `existing` of the tier's plays decides.
+    `before` is the tier last decided. At the first sight of an account, where no play was for this tier before
+    (`is_new`), and where the rules of the score changed, it is not the account that moved: `existing` of the tier's
+    plays decides. So it does where the tier last decided has no place in the rules any more.
     """
+    if alert is not None and alert.status is AlertStatus.OPEN:
+        return _open_tier(rulebook, tier, alert, row, day)
     if row.tier is None:
         return alert, None
-    rank = rulebook.scorecard.rank
-    inside = row.tier == tier.name
-    if alert is not None and alert.status is AlertStatus.OPEN:
-        if not inside and rank(row.tier) > rank(tier.name):
-            return _closed(alert, TransitionKind.REPLACED, day)
-        return _inside(rulebook, tier, alert, row, day) if inside else _outside(tier, alert, row, day)
+    if row.tier != tier.name:
+        return (replace(alert, status=AlertStatus.CLEAR), None) if alert is not None else (None, None)
     if alert is not None and alert.status is AlertStatus.SPENT:
-        return (alert, None) if inside else (replace(alert, status=AlertStatus.CLEAR), None)
+        return alert, None
     cooling = _cooling(alert, day, rulebook.tier_cooldown)
     if alert is not None and alert.status is AlertStatus.PENDING:
-        if not inside:
-            return replace(alert, status=AlertStatus.CLEAR), None
-        return (alert, None) if cooling else _opened(row, tier_alert(tier.name), tier.name, day, False)
-    fell = before is None or (before in _names(rulebook) and rank(before) < rank(tier.name))
-    if not inside or row.tier == before or not fell:
+        return (alert, None) if cooling else _opened(row, alert.trigger, tier.name, day, alert.silent)
+    fell = _is_better(rulebook, before, tier)
+    if not fell and not is_new and before in _names(rulebook):
         return alert, None
+    recorded = (not fell or rules_moved) and _recorded(rulebook, tier)
     if cooling and alert is not None:
-        return replace(alert, status=AlertStatus.PENDING), None
-    return _opened(row, tier_alert(tier.name), tier.name, day, not by_itself and _recorded(rulebook, tier))
+        return replace(alert, status=AlertStatus.PENDING, silent=recorded), None
+    return _opened(row, tier_alert(tier.name), tier.name, day, recorded)
 
 
 def _names(rulebook: Rulebook) -> frozenset[str]:
     return frozenset(tier.name for tier in rulebook.scorecard.tiers)
+
+
+def _is_better(rulebook: Rulebook, before: str | None, tier: Tier) -> bool:
+    rank = rulebook.scorecard.rank
+    return before is not None and before in _names(rulebook) and rank(before) < rank(tier.name)
 
 
 def _recorded(rulebook: Rulebook, tier: Tier) -> bool:
@@ -170,18 +174,20 @@ def _recorded(rulebook: Rulebook, tier: Tier) -> bool:
     return all(play.existing is Existing.RECORD for play in plays)
 
 
-def _inside(rulebook: Rulebook, tier: Tier, alert: Alert, row: AccountDay, day: date) -> Moved:
-    back = replace(alert, out_since=None)
-    return _expired(back, day, rulebook.tier_lasts, over=False)
-
-
-def _outside(tier: Tier, alert: Alert, row: AccountDay, day: date) -> Moved:
-    """Better than the tier: over once the score is clearly above the band, or after a few days."""
+def _open_tier(rulebook: Rulebook, tier: Tier, alert: Alert, row: AccountDay, day: date) -> Moved:
+    """An open one: replaced in a worse tier; over once clearly above the band, or after a few days better."""
+    rank = rulebook.scorecard.rank
+    if row.tier is None:
+        return _expired(alert, day, rulebook.tier_lasts, over=False)
+    if row.tier == tier.name:
+        return _expired(replace(alert, out_since=None), day, rulebook.tier_lasts, over=False)
+    if rank(row.tier) > rank(tier.name):
+        return _closed(alert, TransitionKind.REPLACED, day)
     since = alert.out_since or day
-    above = row.score is not None and tier.below is not None and row.score >= float(tier.below) + TIER_CLEARS_ABOVE
+    above = row.score is not None and tier.below is not None and row.score >= float(tier.below + TIER_CLEARS_ABOVE)
     if above or (day - since).days >= TIER_CLEARS_AFTER:
         return _closed(alert, TransitionKind.CLEARED, day)
-    return replace(alert, out_since=since), None
+    return _expired(replace(alert, out_since=since), day, rulebook.tier_lasts, over=True)
 
 
 def _cooling(alert: Alert | None, day: date, cooldown: int) -> bool:

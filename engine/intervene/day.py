@@ -11,7 +11,7 @@ from forestall.engine.intervene.planner import plan
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.rulebook import Rulebook, tier_alert
 from forestall.engine.model.state import Decisions, State
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluate import DayOfEvaluations
@@ -80,12 +80,14 @@ def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations
     busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
     busy.update(run.account for run in state.runs if _under_way(run))
     recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
+    new_tiers = {tier.name for tier in rulebook.scorecard.tiers if tier_alert(tier.name) in rulebook.tier_alerts()
+                 and tier_alert(tier.name) not in state.known_triggers}
     rows: list[int] = []
     for index, account in enumerate(evaluations.accounts):
         tier = evaluations.tiers[index]
         if evaluations.silent_days[index] >= rulebook.gone_after:
             continue
-        moved = tier is not None and state.tiers.get(account) != tier
+        moved = tier is not None and (state.tiers.get(account) != tier or tier in new_tiers)
         if evaluations.alarmed[index] or moved or account in busy or any(
                 play.tier == tier and courtesy.last_due(every, play.name, account, state.previous_pass,
                                                         evaluations.day) is not None

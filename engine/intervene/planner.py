@@ -174,7 +174,7 @@ class _Planner:
                 running = begun
             else:
                 self._silence(row.account, play.name, alert, SilenceReason.ANOTHER_PLAY,
-                              f"{running.play} is running")
+                              _running(running))
 
     def _candidates(self, account: _Account, row: AccountDay) -> list[tuple[Alert, Play]]:
         found: list[tuple[Alert, Play]] = []
@@ -216,8 +216,6 @@ class _Planner:
         return run
 
     def _replace(self, account: _Account, run: PlayRun, by: str) -> None:
-        if run in self._started:          # begun a moment ago by a milder alert of the same day: it never was
-            self._started.remove(run)
         stopped = self._stopped(run, f"{by} is worse and took its place")
         self._runs[identity(run)] = stopped
         account.runs = [stopped if one is run else one for one in account.runs]
@@ -225,27 +223,29 @@ class _Planner:
     def guard(self) -> None:
         """Too many starts of one play in one pass: none of them happens, and the reason is kept."""
         starts = courtesy.counted(run.play for run in self._started)
-        for run in list(self._started):
-            count = starts[run.play]
-            if courtesy.over_the_guard(self._rulebook.limits, count):
-                self._held[run.play] = count
-                self._started.remove(run)
-                del self._runs[identity(run)]
-                account = self._accounts[run.account]
-                account.runs = [one for one in account.runs if one is not run]
-                self._put_back(account, self._replaced.get(identity(run)))
-                self._silences.append(Silence(
-                    run.account, run.play, run.group, run.occurrence, self._day, SilenceReason.GUARD,
-                    detail=f"{count} starts in one pass; limits.per_play is {self._rulebook.limits.per_play}"))
-                self._say_held(run)
+        many = {play: count for play, count in starts.items()
+                if courtesy.over_the_guard(self._rulebook.limits, count)}
+        if not many:
+            return
+        held = [run for run in self._started if run.play in many]
+        self._started = [run for run in self._started if run.play not in many]
+        self._held.update(many)
+        self._say_held(held)
+        for run in held:
+            del self._runs[identity(run)]
+            account = self._accounts[run.account]
+            account.runs = [one for one in account.runs if one is not run]
+            self._put_back(account, self._replaced.get(identity(run)))
+            self._silences.append(Silence(
+                run.account, run.play, run.group, run.occurrence, self._day, SilenceReason.GUARD,
+                detail=f"{many[run.play]} starts in one pass; limits.per_play is {self._rulebook.limits.per_play}"))
 
-    def _say_held(self, run: PlayRun) -> None:
+    def _say_held(self, held: list[PlayRun]) -> None:
         """What waits behind a start that was held waits for the guard, not for a play that runs."""
-        running = f"{run.play} is running"
+        waits = {(run.account, _running(run)): f"{run.play} is held by the guard" for run in held}
         self._silences = [
-            replace(one, detail=f"{run.play} is held by the guard")
-            if (one.account, one.reason, one.detail) == (run.account, SilenceReason.ANOTHER_PLAY, running) else one
-            for one in self._silences]
+            replace(one, detail=waits.get((one.account, one.detail), one.detail))
+            if one.reason is SilenceReason.ANOTHER_PLAY else one for one in self._silences]
 
     def _put_back(self, account: _Account, run: PlayRun | None) -> None:
         """A play whose replacement was held goes on."""
@@ -278,7 +278,7 @@ class _Planner:
         risk = next((run for run in account.runs if self._is_risk(run)), None)
         if risk is not None:
             self._silences.append(Silence(row.account, play.name, play.name, due, self._day,
-                                          SilenceReason.ANOTHER_PLAY, detail=f"{risk.play} is running"))
+                                          SilenceReason.ANOTHER_PLAY, detail=_running(risk)))
             return
         group = play.name
         if self._holdouts and courtesy.held_out(play, row.account, group, play.tier, self._rulebook.scorecard):
@@ -334,6 +334,10 @@ def _by_account(state: State, alerts: Alerts, rows: Iterable[AccountDay]) -> dic
 
 def _same_opening(alert: Alert, run: PlayRun) -> bool:
     return alert.trigger == run.group and alert.opened_on == run.occurrence
+
+
+def _running(run: PlayRun) -> str:
+    return f"{run.play} is running"
 
 
 def _answers(run: PlayRun, play: Play, alert: Alert) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from forestall.engine.errors import Location, Problem
 from forestall.engine.language.functions import FUNCTIONS, Function, Reach
 from forestall.engine.language.nearest import did_you_mean
-from forestall.engine.language.syntax import NotParsed, check_allowed, flat, offset_of, parse
+from forestall.engine.language.syntax import NotParsed, check_allowed, flat, offset_of, one_line, parse
 from forestall.engine.model.expression import (
     Arithmetic,
     Call,
@@ -80,7 +80,7 @@ def check(text: str, place: Callable[[int], Location], vocabulary: Vocabulary, w
                        "Compare it with something: logins_14d < 3." if want is Kind.FLAG else "")
     if reader.problems or term is None:
         return Checked(None, tuple(reader.problems))
-    return Checked(Expression(text=" ".join(line.split()), term=term, location=place(lead)))
+    return Checked(Expression(text=one_line(text), term=term, location=place(lead)))
 
 
 class _Reader:

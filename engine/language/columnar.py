@@ -186,7 +186,7 @@ class Columns:
             column = self.column(term)
             return column.level, column.rank
         for part in _copied(term):
-            if parts(part) and not _constant(part):
+            if parts(part):
                 self.column(part)
         level, rank = _after((self.place(part) for part in parts(term)), step=0)
         return level, rank + 1
@@ -334,7 +334,10 @@ def _constant(term: Term) -> bool:
 
 
 def _copied(term: Term) -> tuple[Term, ...]:
-    """The operands that stand more than once in the query: without columns of their own, nesting multiplies them."""
+    """The operands that stand more than once in the query: without columns of their own, nesting multiplies them.
+
+    Columns of their own also keep a `not` out of the way of IS NULL, where Ibis leaves out the brackets.
+    """
     match term:
         case Arithmetic(operator="/", right=right):
             return (right,)

@@ -18,7 +18,7 @@ from simpleeval import SimpleEval
 
 from forestall.engine.language.check import FLAGS
 from forestall.engine.language.functions import FUNCTIONS, POINT_TO_POINT, TOLERANCE, Reach, slack
-from forestall.engine.language.syntax import flat
+from forestall.engine.language.syntax import parse
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression, Window
 
@@ -48,7 +48,7 @@ class AccountEvaluator:
     def value(self, expression: Expression, day: int) -> Value:
         """The value of an expression on a day (days since 1970); None is missing."""
         if expression.text not in self._trees:
-            self._trees[expression.text] = ast.parse(flat(expression.text).strip(), mode="eval").body
+            self._trees[expression.text] = parse(expression.text)
         return self.at(self._trees[expression.text], day)
 
     def at(self, node: ast.expr, day: int) -> Value:

@@ -6,6 +6,7 @@ The subset is an allow-list: whatever is not named here does not parse. See docs
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -50,6 +51,19 @@ REFUSED: dict[type[ast.AST], str] = {
 }
 
 
+# What people paste or know from elsewhere, and what to write instead.
+SLIPS = (
+    ("&&", "Write `and`."), ("||", "Write `or`."), ("≥", "Write >= instead."), ("≤", "Write <= instead."),
+    ("≠", "Write != instead."), ("“", 'Use straight quotes: "…".'), ("”", 'Use straight quotes: "…".'),
+    ("‘", 'Use straight quotes: "…".'), ("’", 'Use straight quotes: "…".'), ("<>", "Write != instead."),
+    ("=>", "Write >= instead."), ("=<", "Write <= instead."), ("–", "Write - instead."), ("−", "Write - instead."),
+    ("×", "Write * instead."), ("÷", "Write / instead."), ("\xa0", "Write an ordinary space."), ("\0", "Leave it out."),
+    ("#", "Put a comment on a line of its own, above the key."),
+)
+_TEXT = re.compile(r"""(["'])(?:(?!\1).)*(\1|$)""")
+_SPACES = re.compile(r"""("[^"]*"|'[^']*')|\s+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a text does not parse; `offset` counts characters from its beginning."""
@@ -89,7 +103,7 @@ def parse(text: str) -> ast.expr:
     lead = len(line) - len(line.lstrip())
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("error")      # what Python only warns of, such as `1if`, nobody meant
             tree = ast.parse(line[lead:], mode="eval")
     except SyntaxError as error:
         raise NotParsed([_explain(line, lead, error)]) from None
@@ -105,47 +119,48 @@ def _refuse_before_parsing(line: str) -> None:
         raise NotParsed([Refusal(
             0, "expression-too-long", f"the expression has {len(line)} characters; {MOST_CHARACTERS} is the most.",
             "Give a part of it a name as a derived metric (`is:` in metrics.yaml).")])
+    seen = masked(line)
     depth = 0
-    for offset, character in enumerate(line):
+    for offset, character in enumerate(seen):
         depth += (character in "([{") - (character in ")]}")
         if depth > MOST_BRACKETS:
             raise NotParsed([Refusal(offset, "expression-too-deep",
                                      f"more than {MOST_BRACKETS} brackets are open here.",
                                      "Give a part of it a name as a derived metric (`is:` in metrics.yaml).")])
-    for slip, cure in (("&&", "Write `and`."), ("||", "Write `or`."), ("≥", "Write >= instead."),
-                       ("≤", "Write <= instead."), ("≠", "Write != instead."), ("“", 'Use straight quotes: "…".'),
-                       ("”", 'Use straight quotes: "…".'), ("‘", 'Use straight quotes: "…".'),
-                       ("’", 'Use straight quotes: "…".'), ("<>", "Write != instead."), ("=>", "Write >= instead."),
-                       ("=<", "Write <= instead."), ("\\", "Leave it out."), ("\0", "Leave it out."),
-                       ("#", "Put a comment on a line of its own, above the key.")):
-        if (at := line.find(slip)) >= 0 and not _inside_text(line, at):
-            raise NotParsed([Refusal(at, "not-an-expression", f"`{slip}` is not part of the language.", cure)])
+    for slip, cure in SLIPS:
+        if (at := seen.find(slip)) >= 0:
+            shown = "an unusual kind of space" if slip.isspace() else f"`{slip}`"
+            raise NotParsed([Refusal(at, "not-an-expression", f"{shown} is not part of the language.", cure)])
+    if (at := line.find("\\")) >= 0:      # Python would read it as the beginning of another character
+        raise NotParsed([Refusal(at, "not-an-expression", "`\\` is not part of the language.", "Leave it out.")])
 
 
-def _inside_text(line: str, at: int) -> bool:
-    quote = ""
-    for character in line[:at]:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-    return bool(quote)
+def masked(line: str) -> str:
+    """The line with `_` for everything inside of quotes: what is looked for in it is looked for outside of texts."""
+    return _TEXT.sub(lambda text: text[1] + "_" * (len(text[0]) - 1 - len(text[2])) + text[2], line)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, with single spaces except inside of quotes."""
+    return _SPACES.sub(lambda found: found[1] or " ", flat(text).strip())
 
 
 def _explain(line: str, lead: int, error: SyntaxError) -> Refusal:
     offset = max(0, min(len(line) - 1, (error.offset or 1) - 1 + lead))
-    if (at := line.find(":=")) >= 0:
+    seen = masked(line)
+    if (left_open := next((text for text in _TEXT.finditer(line) if not text[2]), None)) is not None:
+        return Refusal(left_open.start(), "not-an-expression", "a quotation mark is opened and not closed.",
+                       "Close the text.")
+    if (at := seen.find(":=")) >= 0:
         return Refusal(at, "not-in-the-language", REFUSED[ast.NamedExpr] + ".")
-    if (at := line.find("%")) >= 0:
+    if (at := seen.find("%")) >= 0:
         return Refusal(at, "not-in-the-language", REFUSED[ast.Mod] + ".")
-    for at, character in enumerate(line):
-        before, after = line[at - 1:at], line[at + 1:at + 2]
-        if character == "=" and before not in tuple("<>=!") and after != "=" and "(" not in line[:at]:
+    for at, character in enumerate(seen):
+        before, after = seen[at - 1:at], seen[at + 1:at + 2]
+        if character == "=" and before not in tuple("<>=!") and after != "=" and "(" not in seen[:at]:
             return Refusal(at, "not-an-expression", "a single = compares nothing.",
                            "Write == to ask whether two are equal.")
-    if line.count('"') % 2 or line.count("'") % 2:
-        return Refusal(offset, "not-an-expression", "a quotation mark is opened and not closed.", "Close the text.")
-    opened, closed = sum(map(line.count, "([")), sum(map(line.count, ")]"))
+    opened, closed = sum(map(seen.count, "([")), sum(map(seen.count, ")]"))
     if opened != closed:
         which = "closed" if opened > closed else "opened"
         return Refusal(offset, "not-an-expression", f"a bracket is not {which}.", "Count the brackets on this line.")
@@ -164,7 +179,7 @@ def check_allowed(text: str, tree: ast.expr) -> list[Refusal]:
         node, place, depth = stack.pop()
         place = node if hasattr(node, "col_offset") else place
         count += 1
-        products += isinstance(node, (ast.Mult, ast.Div))
+        products += isinstance(node, (ast.Mult, ast.Div)) or _is_percent(node)
         if depth > MOST_DEPTH:
             return [Refusal(offset_of(text, place), "expression-too-deep", "the expression is nested too deeply.",
                             "Give a part of it a name as a derived metric (`is:` in metrics.yaml).")]
@@ -174,22 +189,45 @@ def check_allowed(text: str, tree: ast.expr) -> list[Refusal]:
             continue
         if isinstance(node, ast.Constant):
             refusals.extend(_constant(text, node))
+        if isinstance(node, ast.keyword) and node.arg is None:
+            refusals.append(Refusal(offset_of(text, node), "not-in-the-language", REFUSED[ast.Pow] + "."))
+            continue
         if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name):
             refusals.append(Refusal(offset_of(text, node), "not-in-the-language",
                                     "only functions by their plain name can be called."))
             continue
         stack.extend((child, place, depth + 1) for child in ast.iter_child_nodes(node))
-    if count > MOST_TERMS or products > MOST_PRODUCTS:
-        most = f"{MOST_TERMS} terms" if count > MOST_TERMS else f"{MOST_PRODUCTS} multiplications and divisions"
+    many = count > MOST_TERMS or (not refusals and _written_out(tree) > MOST_TERMS)
+    if many or products > MOST_PRODUCTS:
+        most = f"{MOST_TERMS} terms" if many else f"{MOST_PRODUCTS} multiplications and divisions"
         refusals.append(Refusal(0, "expression-too-large", f"the expression has more than {most}.",
                                 "Give a part of it a name as a derived metric (`is:` in metrics.yaml)."))
     return sorted(refusals, key=lambda refusal: refusal.offset)
 
 
+def _is_percent(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("_percent")
+
+
+def _written_out(node: ast.AST) -> int:
+    """How many terms there are once a chain `1 < x < 3` is written out as `1 < x and x < 3`."""
+    if isinstance(node, ast.Compare):
+        sizes = [_written_out(side) for side in (node.left, *node.comparators)]
+        return 2 * sum(sizes) - sizes[0] - sizes[-1] + len(sizes)
+    return 1 + sum(_written_out(child) for child in ast.iter_child_nodes(node))
+
+
 def _constant(text: str, node: ast.Constant) -> list[Refusal]:
     value = node.value
-    if isinstance(value, (bool, str)):
+    if isinstance(value, bool):
         return []
+    if isinstance(value, str):
+        written = ast.get_source_segment(text, node) or ""
+        if written[:1] in ("\"", "'") and written[-1] == written[0] and written[0] not in written[1:-1]:
+            return []
+        return [Refusal(offset_of(text, node), "not-in-the-language",
+                        "a text is one pair of quotes with nothing before it.",
+                        "If two texts stand side by side, put a comma or an operator between them.")]
     if isinstance(value, (int, float)):
         if abs(value) <= LARGEST_NUMBER:
             return []

@@ -94,11 +94,11 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert (done.stdout, done.stderr) == ("{", "")
 
 
-@pytest.mark.parametrize(("arguments", "seconds"), [(["--help"], 0.4), (["check"], 0.8)], ids=["help", "check"])
-def test_it_answers_at_once(arguments: list[str], seconds: float) -> None:
-    """CPU time, the best of three: about 0.1 and 0.4 s where nothing else runs; a heavy import costs more than 1 s."""
-    code = ("import time, sys\nsys.argv = ['forestall', *sys.argv[1:]]\nfrom forestall.engine.cli.main import main\n"
-            "try:\n    main()\nexcept SystemExit:\n    pass\nprint(time.process_time(), file=sys.stderr)\n")
-    best = min(float(subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True,
-                                    check=True, cwd=ROOT).stderr) for _ in range(3))
-    assert best < seconds
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--rules", "rules"]], ids=["help", "check"])
+def test_it_answers_at_once_because_it_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {"ibis", "duckdb", "pyarrow", "pandas", "numpy", "sqlalchemy", "httpx", "slack_sdk", "rich", "simpleeval"}
+    code = ("import sys\nsys.argv = ['forestall', *sys.argv[1:]]\nfrom forestall.engine.cli.main import main\n"
+            "try:\n    main()\nexcept SystemExit:\n    pass\nprint('\\n'.join(sys.modules), file=sys.stderr)\n")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
+                          cwd=ROOT)
+    assert heavy.isdisjoint(done.stderr.split())

@@ -1,0 +1,70 @@
+# make demo: see Forestall at work on real data.   make test: everything that must hold.
+# Both need Python 3.11 or newer and nothing else: they make their own environment in .venv.
+
+PYTHON ?= python3
+RUN := .venv/bin
+INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := demo
+
+demo: .venv/.installed
+	@rm -rf demo && cp -R examples/courses demo && rm -rf demo/.forestall demo/deliveries
+	@echo "The record of 29,401 students of the Open University, with the rules in demo/rules."
+	@echo
+	@echo '$$ forestall history import --project demo'
+	@$(RUN)/forestall history import --project demo
+	@echo
+	@echo '$$ forestall run --project demo --day 2014-12-03 --until 2014-12-17 --send'
+	@$(RUN)/forestall run --project demo --day 2014-12-03 --until 2014-12-17 --send
+	@find demo/deliveries -type f | wc -l > demo/.before
+	@echo
+	@echo "The last day once more: nothing may be sent twice."
+	@echo '$$ forestall run --project demo --day 2014-12-17 --send'
+	@$(RUN)/forestall run --project demo --day 2014-12-17 --send
+	@echo
+	@echo "Messages before: $$(tr -d ' ' < demo/.before). Messages now: $$(find demo/deliveries -type f | wc -l | tr -d ' ')."
+	@echo
+	@echo "They are in demo/deliveries: .eml files are emails and open in a mail program, .txt files are Slack messages,"
+	@echo ".json files are calls and in-app messages. One of them, and why this student got it:"
+	@letter=$$(find demo/deliveries -name '*.eml' | sort | tail -n 1); \
+	  echo "    $$letter"; \
+	  echo "    $(RUN)/forestall explain $$(echo "$$letter" | grep -o '[A-Z]*-20[0-9]*[A-Z]-[0-9]*') --project demo"
+	@echo "What else there is to see: docs/demo.md"
+
+test: .venv/.installed-for-tests lint
+	@$(RUN)/python -m pytest -n 2
+
+lint: .venv/.installed-for-tests
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+
+bench: .venv/.installed
+	@$(RUN)/python benchmarks/pass_100k.py --write
+
+clean:
+	@rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find engine adapters tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/.made
+	@echo "Installing Forestall into .venv; this is done once and takes about a minute."
+	@$(INSTALL) hatchling
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-for-tests: pyproject.toml constraints.txt | .venv/.made
+	@echo "Installing Forestall and its tests into .venv; this is done once and takes about a minute."
+	@$(INSTALL) hatchling
+	@$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@ .venv/.installed
+
+.venv/.made:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make $(MAKECMDGOALS) PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Forestall needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version)."; \
+	  echo "Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
+	  echo "$(PYTHON) has no venv. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
