@@ -99,7 +99,9 @@ class History:
         """
         with session() as connection:
             connection.execute(sql.incoming_table(catalogue))
+            said: dict[str, None] = {}
             for table in tables:
+                said |= dict.fromkeys(table.column_names[2:])
                 connection.register("batch", table)
                 connection.execute(sql.take_batch(catalogue, table.column_names))
                 connection.unregister("batch")
@@ -107,21 +109,23 @@ class History:
             if arrived.rows == 0:
                 return arrived
             months = [row[0] for row in connection.execute(sql.MONTHS_OF_INCOMING).fetchall()]
-            connection.execute(sql.known_table(catalogue, self._files(self._manifest.arrivals, months)))
-            connection.execute(sql.fresh_table(catalogue), [source, received_on, received_on])
+            files = self._files(self._manifest.arrivals, months)
+            connection.execute(sql.known_view(catalogue, files))
+            supplied = [name for name in said if name in catalogue.metrics]
+            connection.execute(sql.fresh_table(supplied, sql.stored_metrics(files)),
+                               [source, received_on, received_on, source])
             count = _one(connection, "SELECT count(*) FROM fresh")
             if not count:
                 return arrived
-            self._keep(connection, catalogue, source, gone_after)
+            self._keep(connection, source, gone_after)
             return replace(arrived, new=count)
 
-    def _keep(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, source: str,
-              gone_after: int) -> None:
+    def _keep(self, connection: duckdb.DuckDBPyConnection, source: str, gone_after: int) -> None:
         manifest = next_generation(self._manifest)
         fresh_months = [row[0] for row in connection.execute(sql.MONTHS_OF_FRESH).fetchall()]
         for month in fresh_months:
             path = self._new_file("arrivals", month, manifest)
-            connection.execute(sql.write_arrivals(catalogue, month, path))
+            connection.execute(sql.write_arrivals(manifest.arrivals.get(month), *bounds(month), path))
             manifest.arrivals[month] = path
         connection.execute(sql.accounts_table(manifest.accounts))
         stale = _one(connection, sql.STALE_FROM, [gone_after])

@@ -75,52 +75,58 @@ def _at_the_door(metric: Metric) -> str:
     return f"CASE WHEN abs({column}) <= 1e15 THEN {column} END" if metric.kind is Kind.NUMBER else column
 
 
-def known_table(catalogue: Catalogue, files: list[Path]) -> str:
+def known_view(catalogue: Catalogue, files: list[Path]) -> str:
     """What had arrived before, in the months that the incoming rows touch."""
     columns = "account VARCHAR, as_of DATE, received_on DATE, source VARCHAR, seq BIGINT" + _typed(catalogue)
     if not files:
         return f"CREATE TABLE known ({columns})"
-    return (f"CREATE TABLE known ({columns}); "
-            f"INSERT INTO known BY NAME SELECT {_present(catalogue, files)} FROM {parquet(files)}")
+    return f"CREATE VIEW known AS SELECT {_present(catalogue, files)} FROM {parquet(files)}"
 
 
 def _present(catalogue: Catalogue, files: list[Path]) -> str:
     """The columns of the catalogue that the files have: a metric may be newer than they are, or of another kind."""
-    there = {column for file in files for column in read_schema(file).names}
+    there = stored_metrics(files)
     metrics = "".join(f", TRY_CAST({name(metric.name)} AS {TYPES[metric.kind]}) AS {name(metric.name)}"
                       for metric in catalogue.supplied() if metric.name in there)
     return "account, as_of, received_on, source, seq" + metrics
 
 
-def fresh_table(catalogue: Catalogue) -> str:
+def fresh_table(said: Iterable[str], known: Iterable[str]) -> str:
     """The incoming rows that say something new: of several for one day the last, unless it repeats what is known.
 
-    Parameters: source, received_on, received_on.
+    `said` are the metrics that the source supplies, `known` those that the stored files have. Parameters: source,
+    received_on, received_on, source.
     """
-    metrics = catalogue.supplied()
+    supplied, stored = list(said), set(known)
     same = " AND ".join(
-        [f"k.{name(metric.name)} IS NOT DISTINCT FROM i.{name(metric.name)}" for metric in metrics]) or "true"
-    values = "".join(f", i.{name(metric.name)}" for metric in metrics)
+        f"k.{name(metric)} IS NOT DISTINCT FROM i.{name(metric)}" if metric in stored else f"i.{name(metric)} IS NULL"
+        for metric in supplied) or "true"
+    values = "".join(f", i.{name(metric)}" for metric in supplied)
+    compared = "".join(f", {name(metric)}" for metric in supplied if metric in stored)
     return f"""
 CREATE TABLE fresh AS
-WITH said AS (SELECT ?::VARCHAR AS source),
-i AS (SELECT * FROM incoming QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY seq DESC) = 1),
-k AS (SELECT * FROM known WHERE source = (SELECT source FROM said)
+WITH i AS (SELECT * FROM incoming QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY seq DESC) = 1),
+k AS (SELECT account, as_of{compared} FROM known
+      WHERE source = ? AND as_of BETWEEN (SELECT min(as_of) FROM incoming) AND (SELECT max(as_of) FROM incoming)
       QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY received_on DESC, seq DESC) = 1)
 SELECT i.account, i.as_of,
        CASE WHEN ?::DATE IS NULL THEN i.as_of ELSE greatest(?::DATE, i.as_of) END AS received_on,
-       (SELECT source FROM said) AS source,
+       ?::VARCHAR AS source,
        (SELECT coalesce(max(seq), 0) FROM known) + row_number() OVER (ORDER BY i.seq) AS seq{values}
 FROM i LEFT JOIN k ON k.account = i.account AND k.as_of = i.as_of
 WHERE k.account IS NULL OR NOT ({same})
 """
 
 
-def write_arrivals(catalogue: Catalogue, month: str, path: Path) -> str:
-    """One month's file: what was known and what is new."""
-    columns = "account, as_of, received_on, source, seq" + _listed(catalogue)
-    chosen = f"strftime(as_of, '%Y-%m') = {text(month)}"
-    return (f"COPY (SELECT {columns} FROM known WHERE {chosen} UNION ALL SELECT {columns} FROM fresh WHERE {chosen} "
+def stored_metrics(files: Iterable[Path]) -> set[str]:
+    """The columns that any of the files has."""
+    return {column for file in files for column in read_schema(file).names}
+
+
+def write_arrivals(stored: Path | None, first: date, last: date, path: Path) -> str:
+    """One month's file: what was known, with every column that it ever had, and what is new."""
+    before = f"SELECT * FROM {parquet([stored])} UNION ALL BY NAME " if stored is not None else ""
+    return (f"COPY (SELECT * FROM ({before}SELECT * FROM fresh WHERE as_of BETWEEN {day(first)} AND {day(last)}) "
             f"ORDER BY account, as_of, received_on, seq) TO {text(str(path))} {PARQUET}")
 
 

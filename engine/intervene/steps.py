@@ -109,30 +109,43 @@ class _Walk:
         self.run = replace(self.run, next_on=self._day + timedelta(days=1), since=self.run.since or self._day)
 
     def _stop_if(self, step: StopIfStep) -> None:
-        truth = self._row.truth(self._conditions.stop_if(self._play.name, step.id))
-        if truth is Truth.TRUE:
+        if self._truth(step) is Truth.TRUE:
             self._end(f"stop_if: {step.condition.text}")
-        elif truth is Truth.UNKNOWN and self._next_reaches_customer():
-            self._wait_for_facts(step)
         else:
             self._next()
 
-    def _next_reaches_customer(self) -> bool:
-        following = self._play.steps[self.run.step + 1:self.run.step + 2]
-        return bool(following) and isinstance(following[0], EmailStep) and following[0].to == "contact"
+    def _truth(self, step: StopIfStep) -> Truth:
+        return self._row.truth(self._conditions.stop_if(self._play.name, step.id))
 
-    def _wait_for_facts(self, step: StopIfStep) -> None:
-        since = self.run.since or self._day
-        if (self._day - since).days < UNKNOWN_WAITS:
+    def _in_question(self) -> StopIfStep | None:
+        """The stop_if that stands over the current message: only other messages are between them."""
+        for step in reversed(self._play.steps[:self.run.step]):
+            if isinstance(step, StopIfStep):
+                return step
+            if isinstance(step, WaitStep):
+                return None
+        return None
+
+    def _wait_for_facts(self, stop_if: StopIfStep, step: MessageStep) -> None:
+        """A message to a customer waits for an unknown stop_if, and is then left out."""
+        if (self._day - (self.run.since or self._day)).days < UNKNOWN_WAITS:
+            self._silence(SilenceReason.FACTS_MISSING, step.id, f"put off: unknown: {stop_if.condition.text}")
             self._put_off()
             return
-        skipped = self._play.steps[self.run.step + 1]
-        self._silence(SilenceReason.FACTS_MISSING, skipped.id, f"unknown for {UNKNOWN_WAITS} days: "
-                      f"{step.condition.text}")
-        self.run = replace(self.run, step=self.run.step + 2, next_on=self._day, since=None)
+        self._silence(SilenceReason.FACTS_MISSING, step.id,
+                      f"skipped: unknown for {UNKNOWN_WAITS} days: {stop_if.condition.text}")
+        # `since` stays: the next message under the same stop_if has waited as long
+        self.run = replace(self.run, step=self.run.step + 1, next_on=self._day)
 
     def _message(self, step: MessageStep) -> None:
         address = self._address(step)
+        stop_if = self._in_question() if address is not None and address.to_customer else None
+        if stop_if is not None and self._truth(stop_if) is not Truth.FALSE:
+            if self._truth(stop_if) is Truth.TRUE:      # it has become true while the message was put off
+                self._stop_if(stop_if)
+            else:
+                self._wait_for_facts(stop_if, step)
+            return
         if address is None:
             self._silence(SilenceReason.NO_ADDRESS, step.id, f"nothing says how to reach {step.to}")
             self._next()

@@ -96,11 +96,9 @@ def test_keys_are_unique_per_account_opening_step_and_recipient(scene):
 
 
 def test_a_key_does_not_depend_on_what_stands_around_the_step(scene):
-    alone = scene(play(SLACK)).day
-    before = scene(play(SLACK)).day(1, scene(play(SLACK)).row(true=["mild"])).deliveries[0]
-    book = scene(play(MAIL, SLACK, more="    within: 3 days\n"))
-    after = book.day(1, book.row(true=["mild"])).deliveries[1]
-    assert alone
+    alone, among = scene(play(SLACK)), scene(play(MAIL, SLACK, more="    within: 3 days\n"))
+    before = alone.day(1, alone.row(true=["mild"])).deliveries[0]
+    after = among.day(1, among.row(true=["mild"])).deliveries[1]
     assert before.key == after.key
 
 
@@ -121,7 +119,8 @@ def test_a_wait_counts_calendar_days(scene):
 
 def test_two_waits_add_up_and_at_once_is_no_wait(scene):
     book = scene(play("wait: 1 day", "wait: 2 days", "wait: at once", SLACK))
-    assert [bool(book.day(number, book.row(true=["mild"])).sent) for number in (1, 3, 4)] == [False, False, True]
+    days = [bool(book.day(number, book.row(true=["mild"])).sent) for number in (1, 2, 3, 4)]
+    assert days == [False, False, False, True]
 
 
 def test_a_play_that_was_asleep_goes_on_from_where_it_stood(scene):
@@ -186,6 +185,24 @@ def test_unknown_a_customer_waits_also_behind_a_message_to_a_colleague(scene):
     assert book.run("talk").reason == "stop_if: heat >= 70"
 
 
+def test_what_became_true_while_a_message_was_put_off_stops_it(scene):
+    book = scene(play("stop_if: heat >= 70", MAIL, more="    within: 5 days\n"),
+                 limits="limits: {emails_per_account: 1 per 3 days}\n")
+    book.state = replace(book.state, last_sent={"acme": (book.on(0),)})
+    assert book.day(1, book.row(true=["mild"])).silent == ["acme talk: cap"]
+    assert book.day(3, book.row(true=["mild", "talk.stop"])).sent == []
+    book.day(4, book.row(true=["mild"]))
+    assert book.run("talk").reason == "stop_if: heat >= 70"
+
+
+def test_two_messages_in_question_wait_together(scene):
+    book = scene(play("stop_if: heat >= 70", MAIL, MAIL.replace("mail}", "more}"), SLACK))
+    for number in (1, 2, 3):
+        assert book.day(number, book.row(true=["mild"], unknown=["talk.stop"])).sent == []
+    day = book.day(4, book.row(true=["mild"], unknown=["talk.stop"]))
+    assert (day.sent, [one.step for one in day.silences]) == (["acme talk.slack"], ["mail", "more"])
+
+
 def test_a_wait_after_stop_if_makes_a_new_beginning(scene):
     book = scene(play("stop_if: heat >= 70", "wait: 1 day", MAIL))
     book.day(1, book.row(true=["mild"], unknown=["talk.stop"]))
@@ -208,12 +225,15 @@ def two(within: str) -> str:
     return f"""
 plays:
   first: {{trigger: middling, alongside: true, steps: [{{email: {{to: contact, template: note}}}}]}}
-  talk: {{trigger: mild, {within}steps: [{{email: {{to: contact, template: note}}}}, {{slack: {{to: csm, template: note}}}}]}}
+  talk:
+    trigger: mild
+    {within}
+    steps: [{{email: {{to: contact, template: note}}}}, {{slack: {{to: csm, template: note}}}}]
 """
 
 
 def test_a_cap_puts_off_within_the_plays_time(scene):
-    book = scene(two("within: 5 days, "), limits=CAPPED)
+    book = scene(two("within: 5 days"), limits=CAPPED)
     first = book.day(1, book.row(true=["middling", "mild"]))
     assert (first.sent, first.silent) == (["acme first.email"], ["acme talk: cap"])
     assert first.silences[0].detail.startswith("put off: another email")
@@ -222,7 +242,7 @@ def test_a_cap_puts_off_within_the_plays_time(scene):
 
 
 def test_and_skips_with_the_reason_when_the_time_is_over(scene):
-    book = scene(two("within: 2 days, "), limits=CAPPED)
+    book = scene(two("within: 2 days"), limits=CAPPED)
     book.day(1, book.row(true=["middling", "mild"]))
     book.day(2, book.row(true=["mild"]))
     third = book.day(3, book.row(true=["mild"]))
@@ -232,7 +252,7 @@ def test_and_skips_with_the_reason_when_the_time_is_over(scene):
 
 
 def test_at_once_skips_on_the_same_day_and_goes_on(scene):
-    book = scene(two("within: at once, "), limits=CAPPED)
+    book = scene(two("within: at once"), limits=CAPPED)
     assert book.day(1, book.row(true=["middling", "mild"])).sent == ["acme first.email", "acme talk.slack"]
 
 
