@@ -5,7 +5,7 @@ Evaluations travel as Arrow tables; an `AccountDay` is made only where something
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, partial
@@ -152,19 +152,22 @@ class Evaluator:
 
     def evaluate(self, history: History, first: date, last: date) -> Evaluations:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
-        table = self._run(history, self._decision, first, last, None, order="day, account")
+        table = self._run(history, self._decision, first, last, None)
         return Evaluations(table, len(self.conditions.expressions))
 
     def facts(self, history: History,
               accounts_by_day: Mapping[date, Iterable[str]]) -> Mapping[tuple[str, date], Facts]:
         """Everything known about these accounts on these days: metrics, derived metrics, signals, score and tier."""
+        wanted = [(account, to_epoch(day)) for day, accounts in sorted(accounts_by_day.items())
+                  for account in sorted(set(accounts))]
+        if not wanted:
+            return {}
         found: dict[tuple[str, date], Facts] = {}
-        for day, accounts in sorted(accounts_by_day.items()):
-            table = self._run(history, self._details, day, day, sorted(set(accounts)), order="account")
-            for row in table.to_pylist():
-                values = {name.removeprefix("f_"): self._value(name.removeprefix("f_"), value)
-                          for name, value in row.items() if name.startswith("f_")}
-                found[row["account"], day] = Facts(row["account"], day, row["score"], row["tier"], values)
+        for row in self._run(history, self._details, min(accounts_by_day), max(accounts_by_day), wanted).to_pylist():
+            day = from_epoch(row["day"])
+            values = {name.removeprefix("f_"): self._value(name.removeprefix("f_"), value)
+                      for name, value in row.items() if name.startswith("f_")}
+            found[row["account"], day] = Facts(row["account"], day, row["score"], row["tier"], values)
         return found
 
     def _value(self, name: str, value: object) -> Value:
@@ -173,13 +176,21 @@ class Evaluator:
             return from_epoch(value)
         return value if isinstance(value, (float, str, bool)) else None
 
-    def _run(self, history: History, query: Query, first: date, last: date, accounts: list[str] | None,
-             order: str) -> pyarrow.Table:
+    def _run(self, history: History, query: Query, first: date, last: date,
+             wanted: Sequence[tuple[str, int]] | None) -> pyarrow.Table:
+        """The rows of a query from `first` through `last`, or only those of the `wanted` accounts and days."""
+        accounts = None if wanted is None else sorted({account for account, _ in wanted})
         connection = history.open_days(self.rulebook.catalogue, first - timedelta(days=query.back), last, accounts)
         try:
+            only = ""
+            if wanted is not None:
+                connection.register("wanted", pyarrow.table({
+                    "account": pyarrow.array([account for account, _ in wanted], pyarrow.string()),
+                    "day": pyarrow.array([day for _, day in wanted], pyarrow.int64())}))
+                only = "SEMI JOIN wanted USING (account, day) "
             answer = connection.sql(
-                f"SELECT * FROM ({query.statement}) WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)} "
-                f"ORDER BY {order}")
+                f"SELECT * FROM ({query.statement}) {only}"
+                f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)} ORDER BY day, account")
             return answer.to_arrow_table()
         finally:
             connection.close()
