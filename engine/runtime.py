@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from forestall.engine.adapter_settings import CHANNELS
 from forestall.engine.detect.collect import Collected, collect, import_all
 from forestall.engine.detect.history import History, Progress, quiet
+from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import Location, SettingsError, UsageError
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.worker import DeliveryReport, deliver
@@ -98,70 +99,111 @@ class PassReport:
 class Passes:
     """Passes over consecutive days. A dry one keeps its state in memory and its history in a temporary folder."""
 
-    def __init__(self, project: Project, history: History, store: Store, *, send: bool,
-                 existing: Existing | None = None, progress: Progress = quiet) -> None:
-        self._project, self._history, self._store, self._send = project, history, store, send
+    def __init__(self, project: Project, history: History, *, send: bool, existing: Existing | None = None,
+                 progress: Progress = quiet) -> None:
+        self._project, self._history, self._send, self._existing = project, history, send, existing
         self._progress = progress
-        self._state = store.state()
+        self._store: Store | None = None
+        with Store.open(project.store_path, read_only=True) as store:
+            self._state = store.state()
         self._sources = project.sources()
-        self._evaluator = project.evaluator
-        if existing is not None and self._state.previous_pass is None:
-            self._evaluator = Evaluator(with_existing(project.rulebook, existing))
-        if send and project.settings.live and self._state.previous_pass is None and existing is None:
+        self._last_before = self._state.previous_pass
+
+    def one(self, day: date) -> PassReport:
+        """Decide one day, and unless this is a dry run write it and deliver."""
+        self._may_be_decided(day)
+        project, before, evaluator = self._project, self._state, self._project.evaluator
+        collected = collect(self._history, self._sources, project.rulebook.catalogue, day,
+                            project.settings.gone_after, self._progress)
+        self._progress("evaluate", 0, 1)
+        evaluations = evaluator.evaluate(self._history, day, day).on(day)
+        rulebook = project.rulebook
+        if self._existing is not None and before.previous_pass is None:
+            rulebook = with_existing(rulebook, self._existing)
+        decided = decide_day(rulebook, evaluator.conditions, project.directory, before, evaluations)
+        rows = write_messages(evaluator, project.directory, self._history, decided.decisions.deliveries)
+        report = PassReport(day, collected, len(evaluations), before, decided, rows)
+        if not self._send:
+            self._state = before.after(decided.decisions)
+            return report
+        channels = open_channels(project, rows)
+        self._store = store = self._store or Store.open(project.store_path)
+        self._history.publish()
+        commit = store.commit(decided.decisions, rows, datetime.now(UTC))
+        self._state = store.state()
+        delivery = deliver(store, channels, lambda: datetime.now(UTC),
+                           progress=lambda done: self._progress("deliveries", done, len(rows)))
+        return replace(report, commit=commit, delivery=delivery)
+
+    def close(self) -> None:
+        """Let go of the state database."""
+        if self._store is not None:
+            self._store.close()
+
+    def _may_be_decided(self, day: date) -> None:
+        """UsageError for a past day, a live day to come, and an answer to `existing` that is missing or too late."""
+        project, previous = self._project, self._state.previous_pass
+        if previous is not None and day < previous:
+            raise UsageError.one(Location(str(project.store_path)), "past-day",
+                                 f"{previous} was decided already, and a pass never decides a past day ({day}).",
+                                 "Use `forestall simulate` to look at past days.")
+        if self._existing is not None and self._last_before not in (None, day):
+            raise UsageError.one(Location(str(project.store_path)), "not-the-first-pass",
+                                 f"--existing is for the first pass, and {self._last_before} was decided already.",
+                                 "Leave it out; for a new trigger write `existing: record` in the rules.")
+        if not (self._send and project.settings.live):
+            return
+        if day > project.today():
+            raise UsageError.one(Location("--day"), "day-to-come", f"{day} has not come yet.",
+                                 "Leave out --send to see what it would bring: once sent, no earlier day follows.")
+        if previous is None and self._existing is None:
             raise UsageError.one(
                 Location(project.settings.file), "first-live-pass",
                 "this is the first live pass, and many accounts may match already.",
                 "Say --existing open to start plays for them (under limits.per_play), or --existing record to only "
                 "take note of them.")
 
-    def one(self, day: date) -> PassReport:
-        """Decide one day, and unless this is a dry run write it and deliver."""
-        previous = self._state.previous_pass
-        if previous is not None and day < previous:
-            raise UsageError.one(Location(str(self._project.store_path)), "past-day",
-                                 f"{previous} was decided already, and a pass never decides a past day ({day}).",
-                                 "Use `forestall simulate` to look at past days.")
-        project, before = self._project, self._state
-        collected = collect(self._history, self._sources, project.rulebook.catalogue, day,
-                            project.settings.gone_after, self._progress)
-        self._progress("evaluate", 0, 1)
-        evaluations = self._evaluator.evaluate(self._history, day, day).on(day)
-        decided = decide_day(self._evaluator.rulebook, self._evaluator.conditions, project.directory, before,
-                             evaluations)
-        rows = write_messages(self._evaluator, project.directory, self._history, decided.decisions.deliveries)
-        report = PassReport(day, collected, len(evaluations), before, decided, rows)
-        if not self._send:
-            self._state = before.after(decided.decisions)
-            return report
-        channels = open_channels(project, rows)
-        self._history.publish()
-        commit = self._store.commit(decided.decisions, rows, datetime.now(UTC))
-        self._state = self._store.state()
-        delivery = deliver(self._store, channels, lambda: datetime.now(UTC),
-                           progress=lambda done: self._progress("deliveries", done, len(rows)))
-        return replace(report, commit=commit, delivery=delivery)
-
 
 @contextmanager
 def passes(project: Project, *, send: bool, existing: Existing | None = None,
            progress: Progress = quiet) -> Iterator[Passes]:
-    """Passes that write and send, or dry ones that leave no trace."""
-    with tempfile.TemporaryDirectory(prefix="forestall-") as folder:
+    """Passes that write and send, or dry ones that leave no trace. What fails leaves none either."""
+    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, _no_leftovers(project):
         history = project.history if send else project.history.scratch(Path(folder))
-        store = Store.open(project.store_path, read_only=not send)
+        running = Passes(project, history, send=send, existing=existing, progress=progress)
         try:
-            yield Passes(project, history, store, send=send, existing=existing, progress=progress)
+            yield running
         finally:
-            store.close()
+            running.close()
 
 
 def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[Collected, ...], History]:
     """Bring everything that the sources have into the history. Whole or not at all."""
     history = project.history
-    collected = import_all(history, project.sources(), project.rulebook.catalogue, project.today(),
-                           project.settings.gone_after, progress)
-    history.publish()
+    with _no_leftovers(project):
+        collected = import_all(history, project.sources(), project.rulebook.catalogue, project.today(),
+                               project.settings.gone_after, progress)
+        history.publish()
     return collected, history
+
+
+@contextmanager
+def _no_leftovers(project: Project) -> Iterator[None]:
+    """When something fails, the files that it staged for the history go with it; those of another process stay."""
+    root = project.history.root
+    folders = [root, *root.parents]
+    there = {*root.glob("*"), *root.glob("*/*.parquet"), *(folder for folder in folders if folder.exists())}
+    try:
+        yield
+    except BaseException:
+        staged = set(root.glob("*/*.parquet")) - there - read_manifest(root).files()
+        for path in staged:
+            path.unlink(missing_ok=True)
+        for folder in [*root.glob("*/"), *folders]:
+            if folder not in there:
+                with suppress(OSError):      # what is not empty is somebody's
+                    folder.rmdir()
+        raise
 
 
 def open_channels(project: Project, rows: tuple[OutboxRow, ...]) -> Mapping[str, Channel]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -221,7 +222,7 @@ def test_a_broken_source_stops_the_first_pass_before_anything_is_written(project
     with pytest.raises(SourceError) as said:
         one(project, FIRST, send=True)
     assert tree(project) == before
-    assert [str(problem.location).split("/")[-1] for problem in said.value.problems] == ["2026-02.csv:4:3"]
+    assert [str(problem.location).split("/")[-1] for problem in said.value.problems] == ["2026-02.csv:4:25"]
     assert "many" in said.value.problems[0].message
     with pytest.raises(SourceError):
         import_history(opened(project))
@@ -230,8 +231,8 @@ def test_a_broken_source_stops_the_first_pass_before_anything_is_written(project
 
 def test_and_leaves_everything_as_it_was_on_a_later_day(days: Days, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(days.folder, tmp_path / "project"))
-    (folder / "data" / "accounts.csv").open("a").write(
-        "made-up-0001,2026-02-27,A New Name,ann@new.example,mina,robin,1,2026-11-24,,2023-11-04,false,starter,Lio,6,\n")
+    with (folder / "data" / "accounts.csv").open("a") as file:
+        file.write("made-up-0001,2026-02-27,A New Name,ann@new.example,mina,robin,1,2026-11-24,,2023-11-04,false,,,,\n")
     spoil(folder)
     before = tree(folder)
     with pytest.raises(SourceError):
@@ -320,11 +321,11 @@ def test_existing_is_for_the_first_pass_only(small: Path) -> None:
         assert told(running.one(january(1))) == ["a opened"]
 
 
-def test_existing_record_also_holds_for_whom_the_score_puts_into_a_tier(small: Path) -> None:
+def test_existing_ends_with_the_first_pass_also_for_accounts_that_are_seen_later(small: Path) -> None:
     edit(small / "rules/playbook.yaml", "trigger: cold", "tier: critical")
     with passes(opened(small), send=False, existing=Existing.RECORD) as running:
         reports = [running.one(january(number)) for number in (1, 2, 3)]
-    assert [told(report) for report in reports] == [["a recorded"], ["b opened"], ["c opened"]]
+    assert [set(told(report)) for report in reports] == [{"a recorded"}, {"b opened"}, {"c opened"}]
 
 
 def test_on_a_later_pass_existing_is_told_to_be_too_late(small: Path) -> None:
@@ -366,7 +367,7 @@ def test_a_day_to_come_is_refused_live(small: Path, servers: "Servers") -> None:
 
 def test_without_a_channel_that_can_send_it_nothing_is_written(small: Path) -> None:
     edit(small / "forestall.yaml", "delivery: rehearsal", "delivery: live")
-    edit(small / "forestall.yaml", '  email: {adapter: email, server: "smtp.example.com:587", sender: cs@example.com}\n', "")
+    edit(small / "forestall.yaml", "  email: {adapter: email, server:", "#  email: {adapter: email, server:")
     before = tree(small)
     with pytest.raises(SettingsError, match="sends email, and no channel does that"):
         one(small, january(1), send=True, existing=Existing.OPEN)
@@ -433,10 +434,12 @@ class Servers:
         self._thread = threading.Thread(target=self._web.serve_forever, args=(0.01,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._web.server_port}"
-        self._mail = Controller(self, hostname="127.0.0.1", port=0)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self._mail = Controller(self, hostname="127.0.0.1", port=port)
         self._mail.start()
-        assert self._mail.server is not None
-        self.smtp = f"127.0.0.1:{self._mail.server.sockets[0].getsockname()[1]}"
+        self.smtp = f"127.0.0.1:{port}"
 
     async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
         await asyncio.sleep(0)
@@ -485,8 +488,9 @@ def test_live_deliveries_arrive_once(project: Path, servers: Servers, monkeypatc
     emails = {row.delivery.recipient: row for row in report.rows if row.delivery.kind is MessageKind.EMAIL}
     assert {mail["To"] for mail in servers.mails()} == set(emails)
     assert len(servers.taken) == planned[MessageKind.EMAIL]
-    for mail in servers.mails():
-        assert emails[mail["To"]].delivery.key in mail["Message-ID"]
+    assert len({mail["Message-ID"] for mail in servers.mails()}) == planned[MessageKind.EMAIL]
+    assert {mail["To"]: mail["Subject"] for mail in servers.mails() if mail["Subject"].isascii()}.items() <= {
+        to: row.message.subject for to, row in emails.items()}.items()
     posted = {json.loads(body)["key"]: headers for _, headers, body in servers.posted}
     hooks = {row.delivery.key for row in report.rows if row.delivery.channel == "webhook"}
     assert set(posted) == hooks

@@ -35,7 +35,7 @@ def command(project: Path, rules: Path | None, day: datetime | None, until: date
     """
     opened = open_project(project, rules)
     if not opened.settings.sources:
-        _nothing_yet(opened, form)
+        _nothing_yet(form)
         return
     first = day.date() if day else opened.today()
     last = until.date() if until else first
@@ -67,10 +67,7 @@ def _closing(project: Project, send: bool) -> str:
     return f"Rehearsal: every message is a file in {project.settings.deliveries}."
 
 
-def _nothing_yet(project: Project, form: str) -> None:
-    """A new project without sources is no mistake; it only has nothing to do."""
-    if form == "text":
-        click.echo("No account is known yet: forestall.yaml names no source. Add one below `sources:` (docs/sources.md "
-                   "shows how), or try `forestall init DIR --sample`.")
-
-
+def _nothing_yet(form: str) -> None:
+    """A new project without sources is no mistake; it only has nothing to do. Documents stay alone on stdout."""
+    click.echo("No account is known yet: forestall.yaml names no source. Add one below `sources:` (docs/sources.md "
+               "shows how), or try `forestall init DIR --sample`.", err=form == "json")

@@ -231,7 +231,10 @@ def _aged(metric: Metric) -> str:
 
 
 def history_view(catalogue: Catalogue, files: list[Path], first: date, last: date, *, chosen: bool) -> str:
-    """The view that every evaluation reads: days since 1970 for dates, only the days that are needed."""
+    """The view that every evaluation reads: days since 1970 for dates, only the days that are needed.
+
+    `back` counts the days before `last`.
+    """
     columns = "".join(
         f", ({name(metric.name)} - DATE '1970-01-01')::BIGINT AS {name(metric.name)}" if metric.kind is Kind.DATE
         else f", {name(metric.name)}" for metric in catalogue.supplied())
@@ -239,8 +242,8 @@ def history_view(catalogue: Catalogue, files: list[Path], first: date, last: dat
         typed = "".join(f", NULL::{'BIGINT' if metric.kind is Kind.DATE else TYPES[metric.kind]} AS {name(metric.name)}"
                         for metric in catalogue.supplied())
         return (f"CREATE VIEW history AS SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, "
-                f"0::BIGINT AS named_day{typed} WHERE false")
+                f"0::BIGINT AS named_day, 0::BIGINT AS back{typed} WHERE false")
     only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
     begin, end = (one.toordinal() - date(1970, 1, 1).toordinal() for one in (first, last))
-    return (f"CREATE VIEW history AS SELECT account, day, first_day, named_day{columns} FROM {parquet(files)} "
-            f"WHERE day BETWEEN {begin} AND {end}{only}")
+    return (f"CREATE VIEW history AS SELECT account, day, first_day, named_day, {end} - day AS back{columns} "
+            f"FROM {parquet(files)} WHERE day BETWEEN {begin} AND {end}{only}")

@@ -7,8 +7,8 @@ from typing import Any
 
 import ibis
 
-from forestall.engine.language.columnar import Build, Column, Columns, Row, number
 from forestall.engine.language.functions import slack
+from forestall.engine.language.values import Build, Column, Row, Values, number
 from forestall.engine.model.expression import Expression, Kind
 from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
 from forestall.engine.score.scorecard import NEUTRAL_POINTS, ROUNDING_HAIR, slope
@@ -16,7 +16,7 @@ from forestall.engine.score.scorecard import NEUTRAL_POINTS, ROUNDING_HAIR, slop
 PATTERN_BITS = 50      # signals with data per pattern column; a 64-bit integer holds them
 
 
-def add_scorecard(columns: Columns, card: Scorecard, since: str) -> tuple[Column, Column]:
+def add_scorecard(columns: Values, card: Scorecard, since: str) -> tuple[Column, Column]:
     """Define signals, score and tier, and bind their names. Answers the columns of score and tier.
 
     `since` is the date metric that says since when an account is a customer ("" = its first row counts).
@@ -25,7 +25,7 @@ def add_scorecard(columns: Columns, card: Scorecard, since: str) -> tuple[Column
 
 
 class _Scorecard:
-    def __init__(self, columns: Columns, card: Scorecard, since: str) -> None:
+    def __init__(self, columns: Values, card: Scorecard, since: str) -> None:
         self._columns, self._card, self._since = columns, card, since
         self._measures: dict[Measure, Column] = {}
         self._signals: dict[Signal, Column] = {}
@@ -120,10 +120,11 @@ class _Scorecard:
                 slack(card.minimum_coverage))
             if card.unscored_days:
                 first = ibis.coalesce(self._columns.value(row, since), row.first_day) if since else row.first_day
-                enough = enough & (row.day - first >= card.unscored_days)
+                enough = enough & (self._columns.today(row) - first >= card.unscored_days)
             return enough.ifelse(score / number(10.0), ibis.null())
 
-        return self._columns.define("score", [*(column for _, column in signals), *measures, *([since] if since else [])], build)
+        needs = [*(column for _, column in signals), *measures, *([since] if since else [])]
+        return self._columns.define("score", needs, build)
 
     def _coverage(self, row: Row, profile: Profile) -> Any:
         whole = sum(signal.weight for signal in profile.signals)

@@ -6,26 +6,21 @@ Evaluations travel as Arrow tables; an `AccountDay` is made only where something
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
 
-import ibis
 import pyarrow
 from pyarrow import compute
 
 from forestall.engine.detect.history import History
-from forestall.engine.language.columnar import Build, Column, Columns, Row
-from forestall.engine.language.functions import FUNCTIONS
 from forestall.engine.model.evaluation import AccountDay, Facts, Value
-from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole, Term, parts
+from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Rulebook
-from forestall.engine.score.columns import add_scorecard
+from forestall.engine.score import queries
 from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.queries import ROLES, Query
 
 EPOCH = date(1970, 1, 1).toordinal()
-ROLES = ("name", "contact", "csm", "executive", "revenue", "renewal", "opted_out")
 
 
 def from_epoch(days: int) -> date:
@@ -36,35 +31,6 @@ def from_epoch(days: int) -> date:
 def to_epoch(day: date) -> int:
     """A date as a day of the history."""
     return day.toordinal() - EPOCH
-
-
-def look_back(rulebook: Rulebook, terms: Iterable[Term]) -> int:
-    """How many days before a day the values of these terms depend on."""
-    card = rulebook.scorecard
-    measures = [measure.value.term for profile in card.profiles for signal in profile.signals
-                for measure in ([signal.measure] if signal.measure else [part.measure for part in signal.parts])]
-    conditions = [one.applies_to.term for one in card.profiles if one.applies_to]
-    conditions += [tier.when.term for tier in card.tiers if tier.when]
-    scored = max((_reach(rulebook, term, 0) for term in [*measures, *conditions]), default=0)
-    return max((_reach(rulebook, term, scored) for term in terms), default=scored)
-
-
-def _reach(rulebook: Rulebook, term: Term, scored: int) -> int:
-    if isinstance(term, Name):
-        derived = rulebook.catalogue.metrics[term.name].derived if term.role is NameRole.DERIVED else None
-        if derived is not None:
-            return _reach(rulebook, derived.term, scored)
-        return scored if term.role in (NameRole.SIGNAL, NameRole.SCORE, NameRole.TIER) else 0
-    own = FUNCTIONS[term.function].back(term.window) if isinstance(term, Call) else 0
-    return own + max((_reach(rulebook, part, scored) for part in parts(term)), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A compiled query over the view `history`, and how many days before the first wanted day it reads."""
-
-    statement: str
-    back: int
 
 
 class Evaluations:
@@ -152,7 +118,8 @@ class Evaluator:
 
     def evaluate(self, history: History, first: date, last: date) -> Evaluations:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
-        table = self._run(history, self._decision, first, last, None)
+        query = self._latest if first == last else None
+        table = self._run(history, query or self._decision, first, last, None)
         return Evaluations(table, len(self.conditions.expressions))
 
     def facts(self, history: History,
@@ -195,78 +162,14 @@ class Evaluator:
         finally:
             connection.close()
 
-    # -- compilation -------------------------------------------------------------------------------------------------
-
     @cached_property
     def _decision(self) -> Query:
-        terms = [expression.term for expression in self.conditions.expressions]
-        columns, score, tier = self._scored()
-        columns.share(terms)
-        outputs = {"score": score, "tier": tier} | self._roles(columns)
-        for index, term in enumerate(terms):
-            outputs[f"t{index}"] = columns.define("t", [term], _truth_of(columns, term))
-        whens = [outputs[f"t{self.conditions.when(name)}"] for name in self.rulebook.triggers]
-        outputs["alarmed"] = columns.define("alarmed", whens, lambda row: _any_true([row[one.name] for one in whens]))
-        return self._compiled(columns, outputs, terms)
+        return queries.decisions(self.rulebook, self.conditions)
+
+    @cached_property
+    def _latest(self) -> Query | None:
+        return queries.decisions_of_one_day(self.rulebook, self.conditions)
 
     @cached_property
     def _details(self) -> Query:
-        columns, score, tier = self._scored()
-        named: list[Name] = [self._metric(name) for name in self.rulebook.catalogue.metrics]
-        signals = dict.fromkeys(signal.name for profile in self.rulebook.scorecard.profiles
-                                for signal in profile.signals)
-        named += [Name(name, Kind.NUMBER, NameRole.SIGNAL) for name in signals]
-        outputs = {"score": score, "tier": tier}
-        for name in named:
-            outputs[f"f_{name.name}"] = columns.define("f", [name], partial(columns.value, term=name))
-        return self._compiled(columns, outputs, list(named))
-
-    def _scored(self) -> tuple[Columns, Column, Column]:
-        catalogue = self.rulebook.catalogue
-        derived: dict[str, Expression] = {
-            metric.name: metric.derived for metric in catalogue.metrics.values() if metric.derived is not None}
-        columns = Columns({metric.name: metric.kind for metric in catalogue.supplied()}, derived)
-        score, tier = add_scorecard(columns, self.rulebook.scorecard, catalogue.roles.since)
-        return columns, score, tier
-
-    def _metric(self, name: str) -> Name:
-        metric = self.rulebook.catalogue.metrics[name]
-        return Name(name, metric.kind, NameRole.METRIC if metric.supplied else NameRole.DERIVED)
-
-    def _roles(self, columns: Columns) -> dict[str, Column]:
-        roles = self.rulebook.catalogue.roles
-        empty = {"revenue": "float64", "renewal": "int64", "opted_out": "boolean"}
-        found: dict[str, Column] = {}
-        for role in ROLES:
-            metric = getattr(roles, role)
-            if metric:
-                name = self._metric(metric)
-                found[role] = columns.define(role, [name], partial(columns.value, term=name))
-            else:
-                found[role] = columns.define(role, [], _nothing(empty.get(role, "string")))
-        return found
-
-    def _compiled(self, columns: Columns, outputs: Mapping[str, Column], terms: list[Term]) -> Query:
-        table = columns.table(outputs)
-        return Query(str(ibis.to_sql(table, dialect="duckdb")), look_back(self.rulebook, terms))
-
-
-def _truth_of(columns: Columns, term: Term) -> Build:
-    """A condition as 2, 1 (unknown), 0."""
-    def build(row: Row) -> Any:
-        flag = columns.value(row, term)
-        return ibis.cases((flag, ibis.literal(2, "int8")), (~flag, ibis.literal(0, "int8")),
-                          else_=ibis.literal(1, "int8"))
-    return build
-
-
-def _nothing(kind: str) -> Build:
-    return lambda _row: ibis.null(kind)
-
-
-def _any_true(truths: list[Any]) -> Any:
-    answer = ibis.literal(False)
-    for truth in truths:
-        answer = answer | (truth == ibis.literal(2, "int8"))
-    return answer
-
+        return queries.details(self.rulebook)

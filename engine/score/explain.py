@@ -14,7 +14,8 @@ from forestall.engine.model.expression import Expression, Kind, Name, Truth, nam
 from forestall.engine.model.rulebook import Rulebook, Trigger
 from forestall.engine.score.account import Account
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.evaluate import from_epoch, look_back, to_epoch
+from forestall.engine.score.evaluate import from_epoch, to_epoch
+from forestall.engine.score.queries import look_back
 from forestall.engine.score.scorecard import Scored
 
 AGO = 7      # days: "then" in an explanation

@@ -328,4 +328,4 @@ def test_every_function_occurs():
             nested |= {inner.function for call in calls if call.window for part in call.arguments
                        for inner in walk(part) if isinstance(inner, Call)}
     assert seen == set(FUNCTIONS)
-    assert nested >= {"ago", "drop", "rise_percent", "average", "total", "held", "times", "changed", "known_for", "min"}
+    assert nested >= {"ago", "rise_percent", "average", "total", "held", "times", "changed", "known_for", "min"}

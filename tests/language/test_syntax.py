@@ -75,7 +75,7 @@ LARGE = {
     "many brackets": "(" * 20000, "nots": "not " * 490 + "f", "minuses": "-" * 1990 + "x", "sums": "x" + " + x" * 480,
     "ands": "f" + " and f" * 300, "choices": "1 if f else " * 100 + "x", "long": "x < 3 " + " " * 2000,
     "long text": f's == "{"a" * 2000}"', "products": "x" + " * x" * 13, "quotients": "x" + " / x" * 13,
-    "percents": "drop_percent(" * 13 + "x" + ", days=1)" * 13, "options": f"x in [{', '.join(['1'] * 300)}]",
+    "percents": "drop_percent(" * 13 + "x" + ", days=1)" * 13, "options": "x in [" + "1, " * 450 + "2]",
     "chains in chains": "0 < (1 if " * 25 + "0 < x < 2" + " else 0) < 2" * 25, "attributes": "x" + ".a" * 900,
     "calls": "abs(" * 100 + "x" + ")" * 100, "megabytes": "x < 3 or " * 300_000 + "f",
 }
@@ -91,7 +91,7 @@ def test_what_is_too_large_is_refused_at_once(text):
 
 
 @pytest.mark.parametrize(("text", "column"), [
-    ("x.real", 1), ("1 < x.real", 5), ("f and x ** 2 > 3", 7), ('s == "ö" and x[0] > 1', 14), ("  x % 2 == 0", 5),
+    ("x.real", 1), ("1 < x.real", 5), ("f and x ** 2 > 3", 7), ('s == "ö" and x[0] > 1', 14), ("  x % 2 == 0", 3),
     ("f and\n  x[0] > 1", 9), ('s == "a', 6), ('s == "#" # c', 10), ("x = 3", 3), ("f && f", 3),
 ])
 def test_a_refusal_names_its_place(text, column):
