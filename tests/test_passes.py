@@ -52,6 +52,7 @@ people:
 time_zone: Europe/Berlin
 delivery: rehearsal
 """
+pytestmark = pytest.mark.xdist_group("test_passes")      # its fixtures serve the whole file
 _EVALUATORS: dict[str, Evaluator] = {}
 
 

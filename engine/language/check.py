@@ -230,7 +230,8 @@ class _Reader:
             self.problem(node, "no-history-here", f"`{name}` looks at other days, which cannot be done here.")
             return None
         arguments = self._arguments(node, function)
-        window = self._window(node, function)
+        too_many = len(node.args) > len(function.takes) and not function.variadic      # the window, most likely: said
+        window = None if too_many else self._window(node, function)
         if arguments is None or (function.reach is not Reach.TODAY and window is None):
             return None
         if function.reach in (Reach.DAYS, Reach.DAYS_OR_WEEKS) and not any(names(term) for term in arguments):

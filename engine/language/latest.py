@@ -145,7 +145,7 @@ class DayBefore(Values):
 
     def today(self, row: Row) -> Any:
         """This day."""
-        return row.day - self._offset
+        return row.day - self._offset if self._offset else row.day
 
     def _stored(self, metric: str) -> str:
         return stored(metric, self._offset)

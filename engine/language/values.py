@@ -37,6 +37,7 @@ from forestall.engine.model.expression import (
 
 TYPES: Mapping[Kind, str] = {Kind.NUMBER: "float64", Kind.TEXT: "string", Kind.FLAG: "boolean", Kind.DATE: "int64"}
 LARGEST = 1e15
+LAST = (10**6, 0)      # behind every other level
 
 
 def number(value: float) -> Any:
@@ -112,6 +113,11 @@ class Values(ABC):
         level, rank = _after(
             (need.level, need.rank) if isinstance(need, Column) else self.place(need) for need in needs)
         return self._add(prefix, level, rank, build)
+
+    def define_last(self, prefix: str, term: Term, build: Build) -> Column:
+        """A column over a term that no other column needs; it stands in the last SELECT."""
+        self.place(term)
+        return self._add(prefix, *LAST, build)
 
     def bind(self, name: str, column: Column) -> None:
         """From now on the name (a signal, `score`, `tier`) stands for this column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ import ibis
 
 from forestall.engine.language.functions import slack
 from forestall.engine.language.values import Build, Column, Row, Values, number
-from forestall.engine.model.expression import Expression, Kind
+from forestall.engine.model.expression import Expression, Kind, Term
 from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
 from forestall.engine.score.scorecard import NEUTRAL_POINTS, ROUNDING_HAIR, slope
 
@@ -27,15 +28,20 @@ def add_scorecard(columns: Values, card: Scorecard, since: str) -> tuple[Column,
 class _Scorecard:
     def __init__(self, columns: Values, card: Scorecard, since: str) -> None:
         self._columns, self._card, self._since = columns, card, since
-        self._measures: dict[Measure, Column] = {}
+        self._measures: dict[tuple[Term, Points | Steps | None], Column] = {}
+        self._laid_over: dict[Measure, Column] = {}
         self._signals: dict[Signal, Column] = {}
 
     def build(self) -> tuple[Column, Column]:
-        card, columns = self._card, self._columns
+        columns = self._columns
         chosen = self._profile()
+        several = len(self._card.profiles) > 1
+        if several and len({_shape(profile) for profile in self._card.profiles}) == 1:
+            self._lay_over(chosen)
+        card = self._card
         for name in dict.fromkeys(signal.name for profile in card.profiles for signal in profile.signals):
             columns.bind(name, self._signal_named(name, chosen))
-        columns.bind_patterns(self._patterns(chosen))
+        columns.bind_patterns((*([chosen] if several else []), *self._patterns(chosen)))
         score = self._score(chosen)
         columns.bind("score", score)
         tier = self._tier(score)
@@ -44,25 +50,39 @@ class _Scorecard:
 
     def _profile(self) -> Column:
         conditions = [profile.applies_to for profile in self._card.profiles if profile.applies_to is not None]
+        base = len(self._card.profiles) - 1
 
         def build(row: Row) -> Any:
-            answer = ibis.literal(len(self._card.profiles) - 1, "int64")
+            answer = ibis.literal(base, "int64")
             for index in reversed(range(len(conditions))):
                 answer = self._columns.value(row, conditions[index].term).ifelse(ibis.literal(index, "int64"), answer)
             return answer
 
         return self._columns.define("profile", [condition.term for condition in conditions], build)
 
+    def _lay_over(self, chosen: Column) -> None:
+        """Profiles that differ in curves only: choose the points per measure, and weigh them once for all accounts."""
+        profiles = self._card.profiles
+        for measures in zip(*(_measures(profile) for profile in profiles), strict=True):
+            columns = [self._measure(measure) for measure in measures]
+            if len(set(columns)) > 1:
+                self._laid_over[measures[-1]] = self._columns.define(
+                    "points", [chosen, *columns], _chosen(chosen, columns))
+        self._card = replace(self._card, profiles=profiles[-1:])
+
     def _measure(self, measure: Measure) -> Column:
-        if measure not in self._measures:
+        if measure in self._laid_over:
+            return self._laid_over[measure]
+        key = (measure.value.term, measure.curve)
+        if key not in self._measures:
             curve = measure.curve
 
             def build(row: Row) -> Any:
                 value = self._columns.value(row, measure.value.term)
                 return _held(_curve(curve, value) if curve is not None else value)
 
-            self._measures[measure] = self._columns.define("points", [measure.value.term], build)
-        return self._measures[measure]
+            self._measures[key] = self._columns.define("points", [measure.value.term], build)
+        return self._measures[key]
 
     def _signal(self, signal: Signal) -> Column:
         if signal.measure is not None:
@@ -88,7 +108,7 @@ class _Scorecard:
     def _patterns(self, chosen: Column) -> tuple[Column, ...]:
         """The profile, and per profile which of its signals and parts have data, as bits."""
         by_profile = [[self._measure(measure) for measure in _measures(profile)] for profile in self._card.profiles]
-        patterns = [chosen] if len(by_profile) > 1 else []
+        patterns: list[Column] = []
         for start in range(0, max(map(len, by_profile)), PATTERN_BITS):
             some = [measures[start:start + PATTERN_BITS] for measures in by_profile]
             needs = [chosen, *(column for measures in some for column in measures)]
@@ -123,7 +143,7 @@ class _Scorecard:
                 enough = enough & (self._columns.today(row) - first >= card.unscored_days)
             return enough.ifelse(score / number(10.0), ibis.null())
 
-        needs = [*(column for _, column in signals), *measures, *([since] if since else [])]
+        needs: list[Term | Column] = [*(column for _, column in signals), *measures, *([since] if since else [])]
         return self._columns.define("score", needs, build)
 
     def _coverage(self, row: Row, profile: Profile) -> Any:
@@ -135,7 +155,7 @@ class _Scorecard:
             shares = [(share, signal.measure)] if signal.measure is not None else [
                 (share * (part.weight / weights), part.measure) for part in signal.parts]
             for part_share, measure in shares:
-                column = self._measures[measure]
+                column = self._measure(measure)
                 coverage = coverage + row[column.name].notnull().ifelse(number(part_share), number(0.0))
         return coverage
 
@@ -168,6 +188,17 @@ def _pattern(chosen: Column, by_profile: list[list[Column]]) -> Build:
         return lambda row: bits(row, by_profile[0])
     return lambda row: ibis.cases(
         *((row[chosen.name] == index, bits(row, measures)) for index, measures in enumerate(by_profile)))
+
+
+def _shape(profile: Profile) -> object:
+    """What is weighed with what, without the curves."""
+    return tuple((signal.name, signal.weight, signal.missing, tuple((part.name, part.weight) for part in signal.parts))
+                 for signal in profile.signals)
+
+
+def _chosen(chosen: Column, columns: list[Column]) -> Build:
+    return lambda row: ibis.cases(
+        *((row[chosen.name] == index, row[column.name]) for index, column in enumerate(columns)))
 
 
 def _measures(profile: Profile) -> list[Measure]:

@@ -97,11 +97,12 @@ def _decided(rulebook: Rulebook, conditions: Conditions, values: Values, query: 
     outputs = {"score": values.column(SCORE), "tier": values.column(TIER)}
     values.share(terms)
     outputs |= _roles(rulebook, values)
+    # Truths are worked out last, all in one SELECT: no SELECT below has to carry them.
     for index, term in enumerate(terms):
-        outputs[f"t{index}"] = values.define("t", [term], _truth_of(values, term))
-    whens = [outputs[f"t{conditions.when(name)}"] for name in rulebook.triggers]
-    outputs["alarmed"] = values.define("alarmed", whens, lambda row: _any_true([row[one.name] for one in whens]))
-    return Query(_sql(query.table(outputs)), look_back(rulebook, terms))
+        outputs[f"t{index}"] = values.define_last("t", term, _truth_of(values, term))
+    table = query.table(outputs)
+    whens = [table[f"t{conditions.when(name)}"] for name in rulebook.triggers]
+    return Query(_sql(table.mutate(alarmed=_any_true(whens))), look_back(rulebook, terms))
 
 
 def _derived(rulebook: Rulebook) -> Mapping[str, Expression]:
@@ -128,7 +129,7 @@ def _roles(rulebook: Rulebook, values: Values) -> dict[str, Column]:
 
 
 def _sql(table: Any) -> str:
-    return str(ibis.to_sql(table, dialect="duckdb"))
+    return str(ibis.to_sql(table, dialect="duckdb", pretty=False))
 
 
 def _truth_of(values: Values, term: Term) -> Build:

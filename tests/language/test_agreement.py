@@ -1,4 +1,4 @@
-"""The judge: one account at a time and all accounts at once must give the same answer, edges included.
+"""The judge: one account at a time, all accounts on every day, and all accounts on one day give the same answer.
 
 Expressions are made up with a fixed seed, over metrics of all four kinds, derived metrics, signals, the score and the
 tier; histories with missing values, days that carry nothing, one-row accounts, zero divisors, values at the very edge
@@ -18,6 +18,7 @@ from forestall.engine.errors import Location
 from forestall.engine.language.check import Vocabulary, check
 from forestall.engine.language.columnar import Columns
 from forestall.engine.language.functions import FUNCTIONS
+from forestall.engine.language.latest import NotPointwise, OneDay
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.expression import Call, Kind, Name, NameRole, names, walk
 from forestall.engine.model.rulebook import (
@@ -48,8 +49,8 @@ DERIVED = {
 }
 ARROW = {Kind.NUMBER: pa.float64(), Kind.TEXT: pa.string(), Kind.FLAG: pa.bool_(), Kind.DATE: pa.int64()}
 # 3, and numbers that are and are not 3 to people; the parts of 78.1 - 63.1 >= 15; divisors that count as zero
-SAID_NUMBERS = (0.0, -0.0, 1.0, -1.0, 2.0, 2.5, -2.5, 3.0, 3.0, 3.0 + 3e-10, 3.0 - 3e-10, 3.0 + 7e-8, 0.1, 0.2, 0.3, 15.0,
-                14.0, 63.1, 78.1, 100.0, 1e-10, 0.999999999999, math.nan, math.inf, -math.inf, 1e15, -1e15, 1.1e15)
+SAID_NUMBERS = (0.0, -0.0, 1.0, -1.0, 2.0, 2.5, -2.5, 3.0, 3.0 + 3e-10, 3.0 - 3e-10, 3.0 + 7e-8, 0.1, 0.2, 0.3, 15.0,
+                14.0, 63.1, 78.1, 100.0, 1e-10, math.nan, math.inf, -math.inf, 1e15, -1e15, 1.1e15)
 WRITTEN_NUMBERS = ("0", "1", "2", "2.5", "3", "0.1", "0.3", "14", "15", "63.1", "78.1", "100", "1e3")
 WRITTEN_TEXTS = ('"x"', "'y'", '"z  z"', '"it\'s"', '""', '"50%"', '"ö – #"')
 SAID_TEXTS = ("x", "y", "z  z", "z z", "it's", "", "50%", "ö – #", "X")
@@ -84,7 +85,8 @@ class Author:
         inner = depth - 1
         one, two, three = (self.number(inner) for _ in range(3))
         return self.pick(
-            lambda: f"({one} {self.pick('+', '-', '*', '/')} {two})", lambda: f"({one} {self.pick('+', '-', '/')} {two})",
+            lambda: f"({one} {self.pick('+', '-', '*', '/')} {two})",
+            lambda: f"({one} {self.pick('+', '-', '/')} {two})",
             lambda: f"{self.pick('ago', 'drop', 'rise', 'drop_percent', 'rise_percent')}({one}, {self.days()})",
             lambda: f"{self.pick('average', 'minimum', 'maximum', 'usual')}({self.tame(inner)}, {self.days()})",
             lambda: f"total(n, {self.days()})", lambda: f"times({self.flag(inner)}, {self.look()})",
@@ -104,7 +106,8 @@ class Author:
             return self.pick(*TEXTS, *TEXTS, "where", *WRITTEN_TEXTS, *(["tier", "tier"] if self.scored else []))
         inner = depth - 1
         return self.pick(
-            lambda: f"ago({self.text(inner)}, {self.days()})", lambda: f"coalesce({self.text(inner)}, {self.text(inner)})",
+            lambda: f"ago({self.text(inner)}, {self.days()})",
+            lambda: f"coalesce({self.text(inner)}, {self.text(inner)})",
             lambda: f"({self.text(inner)} if {self.flag(inner)} else {self.text(inner)})")()
 
     def date(self, depth):
@@ -112,7 +115,8 @@ class Author:
             return self.pick(*DATES, "when")
         inner = depth - 1
         return self.pick(
-            lambda: f"ago({self.date(inner)}, {self.days()})", lambda: f"coalesce({self.date(inner)}, {self.date(inner)})",
+            lambda: f"ago({self.date(inner)}, {self.days()})",
+            lambda: f"coalesce({self.date(inner)}, {self.date(inner)})",
             lambda: f"({self.date(inner)} if {self.flag(inner)} else {self.date(inner)})")()
 
     def flag(self, depth):
@@ -233,7 +237,8 @@ def table(accounts):
     connection = duckdb.connect()
     connection.register("said", pa.Table.from_pylist(rows, schema))
     doors = ", ".join(f"CASE WHEN abs({name}) <= 1e15 THEN {name} END AS {name}" for name in NUMBERS)
-    connection.execute(f"CREATE TABLE history AS SELECT * REPLACE ({doors}) FROM said")
+    connection.execute(f"CREATE TABLE stored AS SELECT * REPLACE ({doors}) FROM said; "
+                       "CREATE VIEW history AS FROM stored")
     return connection
 
 
@@ -246,7 +251,8 @@ def scorecard(seed):
         return Measure(expression(text, words), curve)
 
     line, stairs = Points(((0.0, 0.0), (3.0, 55.5), (15.0, 100.0))), Steps(((0.0, 100.0), (3.0, 60.0), (14.0, 0.0)))
-    usage = Signal("usage", 40, HERE, parts=(Part("logins", 50, metric("a", line)), Part("uses", 30, metric("b", stairs)),
+    usage = Signal("usage", 40, HERE, parts=(Part("logins", 50, metric("a", line)),
+        Part("uses", 30, metric("b", stairs)),
                                              Part("days", 20, metric("total(n, days=3)", line))),
                    missing=luck.choice(list(MissingPolicy)))
     depth = Signal("depth", 30, HERE, metric("100 * a / b"), missing=luck.choice(list(MissingPolicy)))
@@ -281,41 +287,86 @@ def together(connection, expressions, book, scored):
     return {(row["account"], row["day"]): row for row in rows}
 
 
+def one_day(expressions, book, scored):
+    """The query about a single day, without windows, and the expressions that it can answer."""
+    def new():
+        return OneDay(SUPPLIED, derived(), lambda values: add_scorecard(
+            values, book.scorecard, book.catalogue.roles.since))
+
+    possible = {}
+    for number, one in enumerate(expressions):
+        try:
+            new().at(0).column(one.term)
+        except NotPointwise:
+            continue
+        possible[f"e{number}"] = one.term
+    query = new()
+    today = query.at(0)
+    outputs = {}
+    if scored:
+        outputs["score"] = today.column(Name("score", Kind.NUMBER, NameRole.SCORE))
+        outputs["tier"] = today.column(Name("tier", Kind.TEXT, NameRole.TIER))
+    today.share(possible.values())
+    outputs |= {name: today.column(term) for name, term in possible.items()}
+    return str(ibis.to_sql(query.table(outputs), dialect="duckdb"))
+
+
+def on_single_days(connection, statement, days):
+    """(account, day) → values, each day asked for by itself, as a pass does."""
+    found = {}
+    for day in days:
+        connection.execute(f"CREATE OR REPLACE VIEW history AS SELECT *, {day} - day AS back FROM stored "
+                           f"WHERE day <= {day}")
+        rows = connection.sql(statement).to_arrow_table().to_pylist()
+        found |= {(row["account"], row["day"]): row for row in rows}
+    return found
+
+
 def same(kind, one, two):
     if one is None or two is None or kind is not Kind.NUMBER:
         return one is two or (type(one) is type(two) and one == two)
     return math.isfinite(two) and abs(one - two) <= 1e-9 * max(1.0, abs(one), abs(two))
 
 
+def alone(book, accounts):
+    """Account → how it answers by itself."""
+    return {name: Account(book, {day: {key: at_the_door(value) for key, value in row.items()}
+                                 for day, row in rows.items()}, first) for name, (first, rows) in accounts.items()}
+
+
+def differences(expressions, account, found, scored):
+    """What the rows of a query say otherwise than the account itself: (text, account, day, alone, together)."""
+    wrong = []
+    for (name, day), answers in found.items():
+        if scored:
+            now = account[name].scored(day)
+            if (now.score, now.tier) != (answers["score"], answers["tier"]):
+                wrong.append(("score", name, day, (now.score, now.tier), (answers["score"], answers["tier"])))
+        for number, one in enumerate(expressions):
+            if f"e{number}" in answers:
+                value = account[name].value(one, day)
+                if not same(one.kind, value, answers[f"e{number}"]):
+                    wrong.append((one.text, name, day, value, answers[f"e{number}"]))
+    return sorted(wrong, key=lambda one: (len(one[0]), one[1:3]))
+
+
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_one_account_and_all_accounts_agree(batch):
+def test_all_evaluators_agree(batch):
     scored = batch % 2 == 1
     author = Author(batch, scored)
     expressions = written(author, vocabulary(scored), EXPRESSIONS)
     accounts = history(batch)
-    since = author.pick("", "on", "when")
-    book = rulebook(scorecard(batch), since)
-    found = together(table(accounts), expressions, book, scored)
-    assert len(found) == sum(len(days) for _, days in accounts.values())
-    kept = {name: {day: {key: at_the_door(value) for key, value in row.items()} for day, row in rows.items()}
-            for name, (_, rows) in accounts.items()}
-    wrong = []
-    for name, (first, rows) in accounts.items():
-        account = Account(book, kept[name], first)
-        for day in rows:
-            answers = found[name, day]
-            if scored:
-                now = account.scored(day)
-                if (now.score, now.tier) != (answers["score"], answers["tier"]):
-                    wrong.append((f"score of batch {batch}", name, day, (now.score, now.tier),
-                                  (answers["score"], answers["tier"])))
-            for number, one in enumerate(expressions):
-                alone = account.value(one, day)
-                if not same(one.kind, alone, answers[f"e{number}"]):
-                    wrong.append((one.text, name, day, alone, answers[f"e{number}"]))
-    shortest = sorted(wrong, key=lambda one: len(one[0]))[:5]
-    assert not wrong, f"{len(wrong)} differ, for example (text, account, day, alone, together): " + "\n".join(
-        map(str, shortest))
+    book = rulebook(scorecard(batch), author.pick("", "on", "when"))
+    judge, connection = alone(book, accounts), table(accounts)
+    every_day = together(connection, expressions, book, scored)
+    assert len(every_day) == sum(len(days) for _, days in accounts.values())
+    wrong = differences(expressions, judge, every_day, scored)
+    assert not wrong, f"{len(wrong)} differ on every day: " + "\n".join(map(str, wrong[:5]))
+    statement = one_day(expressions, book, scored)
+    single = on_single_days(connection, statement, range(FIRST_DAY, FIRST_DAY + 40, 6))
+    assert {(name, day) for name, day in every_day if (day - FIRST_DAY) % 6 == 0} == set(single)
+    wrong = differences(expressions, judge, single, scored)
+    assert not wrong, f"{len(wrong)} differ on a single day: " + "\n".join(map(str, wrong[:5]))
 
 
 def test_every_function_occurs():
