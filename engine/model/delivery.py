@@ -63,7 +63,6 @@ class SilenceReason(StrEnum):
     NO_ADDRESS = "no address"
     FACTS_MISSING = "facts missing"
     NO_PLAY = "no play applies"
-    RECORDED = "recorded only"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from forestall.engine.errors import Location, Problem, RulesError, Severity
 from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook, Template
 from forestall.engine.rulebook import messages, metrics, playbook, schema, source, triggers, weights
 from forestall.engine.rulebook.findings import Findings
@@ -18,11 +20,36 @@ from forestall.engine.rulebook.source import Document
 from forestall.engine.rulebook.steps import Addresses
 from forestall.engine.rulebook.words import Words, scan
 
-if TYPE_CHECKING:
-    from forestall.engine.settings import Settings
-
 FILES = ("metrics", "weights", "triggers", "playbook")
 _SAID_TO_PEOPLE = ("about", "unit")
+
+
+class NamedAdapter(Protocol):
+    """A channel as forestall.yaml describes it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in forestall.yaml."""
+
+    @property
+    def adapter(self) -> str:
+        """What it is."""
+
+
+class Surroundings(Protocol):
+    """What the rules must fit into; forestall.yaml says it."""
+
+    @property
+    def directory(self) -> Directory:
+        """Whom rules can address."""
+
+    @property
+    def channels(self) -> Sequence[NamedAdapter]:
+        """The channels."""
+
+    @property
+    def gone_after(self) -> int:
+        """In days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +66,7 @@ class Inspection:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
 
-def load(rules: Path, settings: Settings | None) -> Rulebook:
+def load(rules: Path, settings: Surroundings | None) -> Rulebook:
     """The rulebook in the folder `rules`. RulesError with every error at once.
 
     Without `settings` the destinations of forestall.yaml are not checked.
@@ -50,7 +77,7 @@ def load(rules: Path, settings: Settings | None) -> Rulebook:
     return found.rulebook
 
 
-def inspect(rules: Path, settings: Settings | None) -> Inspection:
+def inspect(rules: Path, settings: Surroundings | None) -> Inspection:
     """The same without raising, and with the warnings."""
     findings = Findings()
     if not rules.is_dir():
@@ -71,7 +98,8 @@ def inspect(rules: Path, settings: Settings | None) -> Inspection:
     return Inspection(None if failed else rulebook, found, files)
 
 
-def _assemble(rules: Path, documents: dict[str, Document], settings: Settings | None, findings: Findings) -> Rulebook:
+def _assemble(rules: Path, documents: dict[str, Document], settings: Surroundings | None,
+              findings: Findings) -> Rulebook:
     roots = {name: document.root or MapNode({}, Location(document.file)) for name, document in documents.items()}
     words = scan(roots["metrics"], roots["weights"], findings)
     words.incomplete = documents["weights"].root is None or not words.signals
@@ -85,15 +113,16 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Settings | 
     _check_templates(templates, catalogue, words, findings)
     if not _failed(findings):
         played = {name for play in book.plays.values() for name in play.triggers}
-        for trigger in watched.values():
+        for trigger in watched.triggers.values():
             if trigger.name not in played:
                 findings.warn(trigger.location, "unplayed-trigger", f"no play answers trigger {trigger.name}.",
                               "Its alerts are kept, but nobody is told; add a play to playbook.yaml.")
     texts = {Path(document.file).name: document.text for document in documents.values()}
     texts |= {f"templates/{name}.md": f"{one.subject}\n\n{one.body}" for name, one in templates.items()}
     return Rulebook(
-        catalogue=catalogue, scorecard=scorecard, triggers=watched, plays=book.plays, limits=book.limits,
+        catalogue=catalogue, scorecard=scorecard, triggers=watched.triggers, plays=book.plays, limits=book.limits,
         templates=templates, digest=_hash(texts), scoring_digest=_scoring_digest(roots),
+        tier_cooldown=watched.cooldown, tier_lasts=watched.lasts,
         gone_after=settings.gone_after if settings else 14,
     )
 
@@ -109,7 +138,7 @@ def _causes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
                  or (problem.location.file, problem.location.line) not in cut)
 
 
-def _addresses(catalogue: Catalogue, settings: Settings | None) -> Addresses:
+def _addresses(catalogue: Catalogue, settings: Surroundings | None) -> Addresses:
     if settings is None:
         return Addresses(catalogue.roles)
     return Addresses(catalogue.roles, settings.directory,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Existing, Goal, Limits, Play
+from forestall.engine.model.state import EMAILS_REMEMBERED
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode
@@ -141,8 +142,14 @@ def _limits(node: MapNode, words: Words, findings: Findings) -> Limits:
             urgent.append(item.text)
     tasks = durations.rate(node, "tasks_per_csm", "`limits`", findings, daily=True)
     guard = node.number("per_play")
+    emails = durations.rate(node, "emails_per_account", "`limits`", findings)
+    if emails is not None and emails[1] > EMAILS_REMEMBERED:
+        written = node.scalar("emails_per_account")
+        findings.say(written.location if written else node.location, "too-long",
+                     f"`emails_per_account` looks back too far: emails are forgotten after {EMAILS_REMEMBERED} days.",
+                     f"Write at most {EMAILS_REMEMBERED} days.")
     return Limits(
-        emails_per_account=durations.rate(node, "emails_per_account", "`limits`", findings),
+        emails_per_account=emails,
         tasks_per_csm=tasks[0] if tasks else None,
         per_play=200 if guard is None else int(guard),
         urgent=tuple(urgent),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Existing, Trigger
+from forestall.engine.model.state import ALERTS_REMEMBERED
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode
@@ -13,11 +16,21 @@ from forestall.engine.rulebook.words import Words
 DEFAULTS = {"cooldown": 14, "lasts": 30}
 
 
-def read(root: MapNode, words: Words, findings: Findings) -> dict[str, Trigger]:
-    """Every usable trigger by name, in the order of the file."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Every usable trigger by name, in the order of the file, and the defaults in days."""
+
+    triggers: dict[str, Trigger]
+    cooldown: int
+    lasts: int
+
+
+def read(root: MapNode, words: Words, findings: Findings) -> Watched:
+    """The triggers, with what was wrong in `findings`."""
     reader = _Reader(root.map("defaults"), words, findings)
-    return {entry.key.text: trigger for entry in root.map("triggers")
-            if (trigger := reader.trigger(entry)) is not None}
+    found = {entry.key.text: trigger for entry in root.map("triggers")
+             if (trigger := reader.trigger(entry)) is not None}
+    return Watched(found, reader.defaults["cooldown"], reader.defaults["lasts"])
 
 
 class _Reader:
@@ -27,8 +40,8 @@ class _Reader:
         self._words, self._findings = words, findings
         self._vocabulary = words.conditions()
         self._defaults = defaults
-        self._days = {key: self._duration(defaults, key, "`defaults`", standard)
-                      for key, standard in DEFAULTS.items()}
+        self.defaults = {key: self._duration(defaults, key, "`defaults`", standard)
+                         for key, standard in DEFAULTS.items()}
         self._severity = self._severity_of(defaults, "`defaults`")
 
     def trigger(self, entry: Entry) -> Trigger | None:
@@ -42,7 +55,7 @@ class _Reader:
         clear_when = self._words.expression(node.scalar("clear_when"), self._vocabulary, Kind.FLAG,
                                             f"`clear_when` of {what}", self._findings)
         severity = self._severity_of(node, what) if "severity" in node else self._severity
-        cooldown, lasts = (self._duration(node, key, what, self._days[key]) for key in ("cooldown", "lasts"))
+        cooldown, lasts = (self._duration(node, key, what, self.defaults[key]) for key in ("cooldown", "lasts"))
         existing = node.text("existing") or self._defaults.text("existing")
         if when is None:
             return None
@@ -54,6 +67,11 @@ class _Reader:
 
     def _duration(self, node: MapNode, key: str, what: str, standard: int) -> int:
         found = durations.days(node, key, what, self._findings, least=1 if key == "lasts" else 0)
+        if found is not None and found > ALERTS_REMEMBERED:
+            written = node.scalar(key)
+            self._findings.say(written.location if written else node.location, "too-long",
+                               f"`{key}` of {what} is too long: a closed alert is forgotten after "
+                               f"{ALERTS_REMEMBERED} days.", f"Write at most {ALERTS_REMEMBERED} days.")
         return standard if found is None else found
 
     def _severity_of(self, node: MapNode, what: str) -> str:

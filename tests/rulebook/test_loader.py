@@ -206,3 +206,10 @@ def test_the_rules_that_we_ship_have_no_problem(project: Path) -> None:
     found = inspect(project / "rules", settings)
     assert found.problems == ()
     assert found.rulebook is not None
+
+
+def test_tier_alerts_follow_the_defaults_of_the_triggers(project: Path) -> None:
+    path = project / "rules" / "triggers.yaml"
+    path.write_text(path.read_text().replace("cooldown: 14 days", "cooldown: 3 days\n  lasts: 9 days"))
+    rulebook = load(project / "rules", None)
+    assert (rulebook.tier_cooldown, rulebook.tier_lasts) == (3, 9)
