@@ -12,11 +12,9 @@ import pytest
 TOGETHER = ("test_demo.py", "test_package.py", "test_docs.py")
 
 
-@pytest.hookimpl(tryfirst=True)      # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.name in TOGETHER:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _is_here(address: Any) -> bool:

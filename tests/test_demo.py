@@ -10,11 +10,14 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+
 from forestall.engine.intervene.day import Decided
 from forestall.engine.model.delivery import MessageKind, OutboxRow, SilenceReason
 from forestall.engine.model.state import State
 from forestall.engine.runtime import Project, import_history, open_project, passes
 from forestall.engine.simulate.replay import replay
+
+pytestmark = pytest.mark.xdist_group("demo")      # one worker, so that the fifteen days are decided once
 
 COURSES = Path(__file__).parents[1] / "examples" / "courses"
 FIRST, LAST = date(2014, 12, 3), date(2014, 12, 17)

