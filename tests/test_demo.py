@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email import message_from_bytes, policy
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from forestall.engine.intervene.day import Decided
-from forestall.engine.model.delivery import MessageKind, OutboxRow, SilenceReason
+from forestall.engine.intervene.templates import render
+from forestall.engine.intervene.writing import days_ago, story_of
+from forestall.engine.model.delivery import Delivery, MessageKind, OutboxRow, SilenceReason
+from forestall.engine.model.rulebook import MessageStep
 from forestall.engine.model.state import State
 from forestall.engine.runtime import Project, import_history, open_project, passes
 from forestall.engine.simulate.replay import replay
@@ -33,7 +36,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo") / "courses"
     shutil.copytree(COURSES, folder, ignore=shutil.ignore_patterns(".forestall", "deliveries"))
     project = open_project(folder)
@@ -47,7 +50,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             decided.append(report.decided)
             rows.extend(report.rows)
         state = running._store.state()
-    yield Demo(project, decided, rows, state)
+    return Demo(project, decided, rows, state)
 
 
 def test_no_tier_is_ever_empty(demo: Demo) -> None:
@@ -139,3 +142,30 @@ def test_nobody_gets_two_letters_within_three_days_unless_it_is_urgent(demo: Dem
                 if before is not None and delivery.severity not in urgent:
                     assert (delivery.day - before).days >= 3, delivery
                 last[delivery.account] = delivery.day
+
+
+def test_every_template_renders_for_every_kind_of_student_without_an_empty_place(demo: Demo) -> None:
+    """All messages of all plays, for every thirtieth active student, whether or not the play is for them."""
+    project, rulebook = demo.project, demo.project.rulebook
+    accounts = project.evaluator.evaluate(project.history, LAST, LAST).on(LAST).accounts[::30]
+    assert len(accounts) > 250
+    groups = {play.name: (*play.alert_names(), *([play.name] if play.recurring else []))
+              for play in rulebook.plays.values()}
+    days = {LAST, *(LAST - timedelta(days=days_ago(rulebook, group)) for names in groups.values() for group in names)}
+    facts = project.evaluator.facts(project.history, dict.fromkeys(days, accounts))
+    rendered: set[str] = set()
+    for play in rulebook.plays.values():
+        for group, step in product(groups[play.name], (one for one in play.steps if isinstance(one, MessageStep))):
+            for account in accounts:
+                delivery = Delivery(
+                    key="k", account=account, play=play.name, group=group, occurrence=LAST, day=LAST, step=step.id,
+                    kind=MessageKind.EMAIL, channel="email", recipient="x@y.example", template=step.template,
+                    to_customer=True, severity="at_risk")
+                message = render(rulebook.templates[step.template], story_of(rulebook, project.directory, delivery,
+                                                                             facts))
+                assert message.subject.strip()
+                for text in (message.subject, message.text):
+                    assert "not known yet" not in text, (account, step.template, text)
+                    assert "None" not in text
+            rendered.add(step.template)
+    assert rendered == set(rulebook.templates)

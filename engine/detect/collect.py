@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from forestall.engine.detect.history import Arrived, History, Progress, quiet
+from forestall.engine.detect.history import LOOK_AGAIN, Arrived, History, Progress, quiet
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.ports import Source
-
-LOOK_AGAIN = 35      # days before a pass that sources are asked for again, for what came late or was corrected
-
 
 @dataclass(frozen=True, slots=True)
 class Collected:

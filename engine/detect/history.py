@@ -37,6 +37,8 @@ from forestall.engine.model.catalogue import Catalogue
 Progress = Callable[[str, int, int], None]
 MONTHS_AT_ONCE = 6      # filled together: what reaches back is read once, and memory stays bounded
 
+LOOK_AGAIN = 35      # days before a pass that sources are asked for again, for what came late or was corrected
+
 
 def quiet(_what: str, _done: int, _all: int) -> None:
     """Report no progress."""
@@ -164,7 +166,7 @@ class History:
                     progress("days", done, len(months))
                     path = self._new_file("days", month, manifest)
                     begin, end = bounds(month)
-                    connection.execute(sql.write_days(catalogue, begin, min(end, last), path))
+                    connection.execute(sql.write_days(catalogue, begin, min(end, last), gone_after, path))
                     manifest.days[month] = path
             progress("days", len(months), len(months))
         self._manifest = replace(manifest, digest=digest, through=last, stale_from=None)
@@ -173,7 +175,8 @@ class History:
               block: list[str]) -> None:
         """Fill the arrivals of some consecutive months; further back only as far as a value can be carried."""
         first, last = bounds(block[0])[0], bounds(block[-1])[1]
-        since = first - timedelta(days=max(catalogue.longest_carry(), gone_after) + 1)
+        # A row may be received so long after its day and still name its account until it is gone.
+        since = first - timedelta(days=max(catalogue.longest_carry(), LOOK_AGAIN + gone_after) + 1)
         files = self._files(self._manifest.arrivals, months_between(since, last))
         connection.execute(sql.said_table(catalogue, files, since, last))
         assert self._manifest.accounts is not None      # there are arrivals, so there are accounts

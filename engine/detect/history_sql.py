@@ -193,8 +193,12 @@ SELECT *, lead(effective) OVER (PARTITION BY account ORDER BY effective) AS next
 """
 
 
-def write_days(catalogue: Catalogue, first: date, last: date, path: Path) -> str:
-    """One month's file: each arrival of `filled` spread over its days, its values missing once they are too old."""
+def write_days(catalogue: Catalogue, first: date, last: date, gone_after: int, path: Path) -> str:
+    """One month's file: each arrival of `filled` spread over its days, its values missing once they are too old.
+
+    In the days between its going and its return an account was named "longer than `gone_after` days ago": how long is
+    not known to a month that is built by itself.
+    """
     aged = "".join(f",\n  {_aged(metric)}" for metric in catalogue.supplied())
     return f"""
 COPY (
@@ -206,7 +210,7 @@ WITH spread AS (
   FROM filled JOIN alive USING (account)
   WHERE effective <= {day(last)} AND (next IS NULL OR next > {day(first)}))
 SELECT account, (on_day - DATE '1970-01-01')::BIGINT AS day, (first_day - DATE '1970-01-01')::BIGINT AS first_day,
-  (effective - DATE '1970-01-01')::BIGINT AS named_day{aged}
+  (greatest(effective, on_day - {gone_after + 1}) - DATE '1970-01-01')::BIGINT AS named_day{aged}
 FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
 """
 
@@ -214,8 +218,6 @@ FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
 def _carried(metric: Metric, late: bool) -> str:
     """The newest known value and the day it was said on. A late row about an older day does not replace a newer one."""
     column = name(metric.name)
-    if metric.per_day:
-        return f"{column}, as_of AS {name(metric.name + ' said on')}"
     if not late:      # the order of arrival is the order of their days, and this form is five times as fast
         return (f"last_value({column} IGNORE NULLS) OVER up_to AS {column}, last_value(CASE WHEN {column} IS NOT NULL "
                 f"THEN as_of END IGNORE NULLS) OVER up_to AS {name(metric.name + ' said on')}")

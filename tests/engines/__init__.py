@@ -1,0 +1,1 @@
+"""What it takes to ask one question of several database engines: the queries, the engines, the written cases."""

@@ -1,0 +1,52 @@
+"""Spark in local mode, in this process."""
+
+import importlib.util
+import os
+import shutil
+
+
+class NoSpark(Exception):
+    """Spark cannot run here, with the reason."""
+
+
+class Spark:
+    """Holds one history and answers queries about it. NoSpark when it cannot run here."""
+
+    dialect = "pyspark"
+
+    def __init__(self, folder):
+        """`folder` takes whatever Spark writes."""
+        if importlib.util.find_spec("pyspark") is None:
+            raise NoSpark("pyspark is not installed; `make test-spark` does it")
+        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+            raise NoSpark("there is no Java here; Spark 4 needs Java 17")
+        from pyspark.sql import SparkSession
+
+        self._session = (
+            SparkSession.builder.master("local[2]").appName("judge")
+            .config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
+            .config("spark.driver.bindAddress", "127.0.0.1").config("spark.sql.shuffle.partitions", "2")
+            .config("spark.local.dir", str(folder)).config("spark.sql.warehouse.dir", str(folder / "warehouse"))
+            .config("spark.sql.session.timeZone", "UTC").config("spark.sql.maxPlanStringLength", "1000")
+            .config("spark.driver.memory", "2g").getOrCreate())
+        self._session.sparkContext.setLogLevel("ERROR")
+
+    @property
+    def version(self):
+        """Which Spark this is."""
+        return self._session.version
+
+    def load(self, history):
+        """Take this Arrow table as the history."""
+        self._session.createDataFrame(history).coalesce(2).createOrReplaceTempView("stored")
+
+    def rows(self, statement, today=None):
+        """The rows of a query: over every day, or about the day `today` alone."""
+        chosen = "*" if today is None else f"*, {today} - day AS back"
+        until = "" if today is None else f" WHERE day <= {today}"
+        self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW history AS SELECT {chosen} FROM stored{until}")
+        return self._session.sql(statement).toArrow().to_pylist()
+
+    def close(self):
+        """End it."""
+        self._session.stop()
