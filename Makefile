@@ -33,7 +33,7 @@ demo: .venv/.installed
 	@echo "What else there is to see: docs/demo.md"
 
 test: .venv/.installed-for-tests lint
-	@$(RUN)/python -m pytest -n 2 --dist loadgroup
+	@$(RUN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-for-tests
 	@$(RUN)/ruff check .

@@ -1,4 +1,4 @@
-"""What holds for all tests: who shares a worker, and that nobody speaks to the outside world by accident."""
+"""What holds for all tests: nobody speaks to the outside world by accident."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ import socket
 from typing import Any
 
 import pytest
-
-# Their fixtures take long and serve the whole file: with `-n 2 --dist loadgroup` one worker takes all of it.
-TOGETHER = ("test_demo.py", "test_package.py", "test_docs.py")
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.name in TOGETHER:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _is_here(address: Any) -> bool:
