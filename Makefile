@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-spark lint bench clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/.installed
@@ -35,6 +35,10 @@ demo: .venv/.installed
 test: .venv/.installed-for-tests lint
 	@$(RUN)/python -m pytest -n 2 --dist loadfile
 
+# The language on Spark, in an environment of its own: pyspark is large, and Ibis wants no newer one than 4.0.
+test-spark: .venv-spark/.installed
+	@.venv-spark/bin/python -m pytest -rs tests/spark
+
 lint: .venv/.installed-for-tests
 	@$(RUN)/ruff check .
 	@$(RUN)/mypy
@@ -43,7 +47,7 @@ bench: .venv/.installed
 	@$(RUN)/python benchmarks/pass_100k.py --write
 
 clean:
-	@rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-spark demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find engine adapters tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/.made
@@ -57,6 +61,13 @@ clean:
 	@$(INSTALL) hatchling
 	@$(INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $@ .venv/.installed
+
+.venv-spark/.installed: pyproject.toml constraints.txt | .venv/.made
+	@echo "Installing Forestall and Spark into .venv-spark; this is done once and takes a few minutes."
+	@$(RUN)/python -m venv .venv-spark
+	@$(INSTALL:$(RUN)/%=.venv-spark/bin/%) hatchling
+	@$(INSTALL:$(RUN)/%=.venv-spark/bin/%) --no-build-isolation --editable '.[dev,spark]'
+	@touch $@
 
 .venv/.made:
 	@command -v $(PYTHON) > /dev/null || { \

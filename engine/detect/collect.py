@@ -10,6 +10,7 @@ from forestall.engine.detect.history import LOOK_AGAIN, Arrived, History, Progre
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.ports import Source
 
+
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What one source brought, and the metrics that it supplies."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,7 +33,7 @@ from forestall.engine.detect.manifest import (
     write_manifest,
 )
 from forestall.engine.errors import HistoryError, Location
-from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.model.catalogue import Catalogue, Metric
 
 Progress = Callable[[str, int, int], None]
 MONTHS_AT_ONCE = 6      # filled together: what reaches back is read once, and memory stays bounded
@@ -108,19 +109,22 @@ class History:
                 connection.execute(sql.take_batch(catalogue, table.column_names))
                 connection.unregister("batch")
             arrived = _arrived(connection)
-            if arrived.rows == 0:
-                return arrived
-            months = [row[0] for row in connection.execute(sql.MONTHS_OF_INCOMING).fetchall()]
-            files = self._files(self._manifest.arrivals, months)
-            connection.execute(sql.known_view(catalogue, files))
-            supplied = [name for name in said if name in catalogue.metrics]
-            connection.execute(sql.fresh_table(supplied, sql.stored_metrics(files)),
-                               [source, received_on, received_on, source])
-            count = _one(connection, "SELECT count(*) FROM fresh")
-            if not count:
-                return arrived
-            self._keep(connection, source, gone_after)
-            return replace(arrived, new=count)
+            supplied = [metric for metric in catalogue.supplied() if metric.name in said]
+            with self._files_sound():
+                if arrived.rows and (new := self._new(connection, source, catalogue, supplied, received_on)):
+                    self._keep(connection, source, gone_after)
+                    return replace(arrived, new=new)
+            return arrived
+
+    def _new(self, connection: duckdb.DuckDBPyConnection, source: str, catalogue: Catalogue, supplied: list[Metric],
+             received_on: date | None) -> int:
+        """How many of the incoming rows say something new; they are in the table `fresh`."""
+        months = [row[0] for row in connection.execute(sql.MONTHS_OF_INCOMING).fetchall()]
+        files = self._files(self._manifest.arrivals, months)
+        connection.execute(sql.known_view(catalogue, files))
+        connection.execute(sql.fresh_table(supplied, sql.stored(supplied, files)),
+                           [source, received_on, received_on, source])
+        return int(_one(connection, "SELECT count(*) FROM fresh"))
 
     def _keep(self, connection: duckdb.DuckDBPyConnection, source: str, gone_after: int) -> None:
         manifest = next_generation(self._manifest)
@@ -158,7 +162,7 @@ class History:
         start = max(stale_from, first_arrival) if stale_from else first_arrival
         manifest = next_generation(self._manifest)
         months = months_between(start, last) if start <= last else []
-        with session() as connection:
+        with session() as connection, self._files_sound():
             for start_at in range(0, len(months), MONTHS_AT_ONCE):
                 block = months[start_at:start_at + MONTHS_AT_ONCE]
                 self._fill(connection, catalogue, gone_after, block)
@@ -192,18 +196,31 @@ class History:
         files = self._files(self._manifest.days, months_between(first, last))
         if accounts is not None:
             connection.register("chosen", pyarrow.table({"account": pyarrow.array(list(accounts), pyarrow.string())}))
-        connection.execute(sql.history_view(catalogue, files, first, last, chosen=accounts is not None))
+        with self._files_sound():
+            connection.execute(sql.history_view(catalogue, files, first, last, chosen=accounts is not None))
         return connection
 
     def last_arrival(self) -> date | None:
         """The last day that any source spoke of; None when nothing has arrived."""
         if self._manifest.accounts is None:
             return None
-        with session() as connection:
+        with session() as connection, self._files_sound():
             found = _one(connection, sql.last_arrival(self._manifest.accounts))
         return found if isinstance(found, date) else None
 
     # -- files -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _files_sound(self) -> Iterator[None]:
+        """Turns what a damaged or unreachable file, or a full disk, causes into a sentence."""
+        try:
+            yield
+        except (duckdb.IOException, duckdb.InvalidInputException, pyarrow.ArrowInvalid, OSError) as error:
+            said = str(error).splitlines()[0]
+            raise HistoryError.one(Location(str(self.root)), "history-damaged",
+                                   f"a file of the history cannot be read or written ({said}).",
+                                   "Is the disk full? If a file is damaged, delete the folder and import again."
+                                   ) from None
 
     def _files(self, by_month: dict[str, Path], months: Iterable[str]) -> list[Path]:
         wanted = set(months)

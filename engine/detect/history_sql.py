@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+from pyarrow import DataType, types
 from pyarrow.parquet import read_schema
 
 from forestall.engine.model.catalogue import Catalogue, Metric
@@ -33,6 +34,15 @@ def name(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def cell(metric: Metric) -> str:
+    """The column in which a metric is stored: never one of ours, and another one when its kind changes."""
+    return name(_stored_as(metric))
+
+
+def _stored_as(metric: Metric) -> str:
+    return f"{metric.name} {metric.kind}"
+
+
 def text(value: str) -> str:
     """A quoted text."""
     return "'" + value.replace("'", "''") + "'"
@@ -50,11 +60,11 @@ def day(value: date) -> str:
 
 
 def _typed(catalogue: Catalogue) -> str:
-    return "".join(f", {name(metric.name)} {TYPES[metric.kind]}" for metric in catalogue.supplied())
+    return "".join(f", {cell(metric)} {TYPES[metric.kind]}" for metric in catalogue.supplied())
 
 
 def _listed(catalogue: Catalogue) -> str:
-    return "".join(f", {name(metric.name)}" for metric in catalogue.supplied())
+    return "".join(f", {cell(metric)}" for metric in catalogue.supplied())
 
 
 def incoming_table(catalogue: Catalogue) -> str:
@@ -84,25 +94,23 @@ def known_view(catalogue: Catalogue, files: list[Path]) -> str:
 
 
 def _present(catalogue: Catalogue, files: list[Path]) -> str:
-    """The columns of the catalogue that the files have: a metric may be newer than they are, or of another kind."""
-    there = stored_metrics(files)
-    metrics = "".join(f", TRY_CAST({name(metric.name)} AS {TYPES[metric.kind]}) AS {name(metric.name)}"
-                      for metric in catalogue.supplied() if metric.name in there)
+    """The columns of the catalogue that the files have: a metric may be newer than they are."""
+    metrics = "".join(f", {cell(metric)}" for metric in stored(catalogue.supplied(), files))
     return "account, as_of, received_on, source, seq" + metrics
 
 
-def fresh_table(said: Iterable[str], known: Iterable[str]) -> str:
+def fresh_table(said: Iterable[Metric], known: Iterable[Metric]) -> str:
     """The incoming rows that say something new: of several for one day the last, unless it repeats what is known.
 
     `said` are the metrics that the source supplies, `known` those that the stored files have. Parameters: source,
     received_on, received_on, source.
     """
-    supplied, stored = list(said), set(known)
+    supplied, there = list(said), list(known)
     same = " AND ".join(
-        f"k.{name(metric)} IS NOT DISTINCT FROM i.{name(metric)}" if metric in stored else f"i.{name(metric)} IS NULL"
+        f"k.{cell(metric)} IS NOT DISTINCT FROM i.{cell(metric)}" if metric in there else f"i.{cell(metric)} IS NULL"
         for metric in supplied) or "true"
-    values = "".join(f", i.{name(metric)}" for metric in supplied)
-    compared = "".join(f", {name(metric)}" for metric in supplied if metric in stored)
+    values = "".join(f", i.{cell(metric)}" for metric in supplied)
+    compared = "".join(f", {cell(metric)}" for metric in supplied if metric in there)
     return f"""
 CREATE TABLE fresh AS
 WITH i AS (SELECT * FROM incoming QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY seq DESC) = 1),
@@ -118,9 +126,10 @@ WHERE k.account IS NULL OR NOT ({same})
 """
 
 
-def stored_metrics(files: Iterable[Path]) -> set[str]:
-    """The columns that any of the files has."""
-    return {column for file in files for column in read_schema(file).names}
+def stored(metrics: Iterable[Metric], files: Iterable[Path]) -> list[Metric]:
+    """Those of the metrics for which any of the files has a column, in their order."""
+    there = {column for file in files for column in read_schema(file).names}
+    return [metric for metric in metrics if _stored_as(metric) in there]
 
 
 def write_arrivals(stored: Path | None, first: date, last: date, path: Path) -> str:
@@ -199,7 +208,7 @@ def write_days(catalogue: Catalogue, first: date, last: date, gone_after: int, p
     In the days between its going and its return an account was named "longer than `gone_after` days ago": how long is
     not known to a month that is built by itself.
     """
-    aged = "".join(f",\n  {_aged(metric)}" for metric in catalogue.supplied())
+    aged = "".join(f",\n  {_aged(metric)} AS {name(metric.name)}" for metric in catalogue.supplied())
     return f"""
 COPY (
 WITH spread AS (
@@ -217,35 +226,47 @@ FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
 
 def _carried(metric: Metric, late: bool) -> str:
     """The newest known value and the day it was said on. A late row about an older day does not replace a newer one."""
-    column = name(metric.name)
+    column = cell(metric)
     if not late:      # the order of arrival is the order of their days, and this form is five times as fast
         return (f"last_value({column} IGNORE NULLS) OVER up_to AS {column}, last_value(CASE WHEN {column} IS NOT NULL "
-                f"THEN as_of END IGNORE NULLS) OVER up_to AS {name(metric.name + ' said on')}")
+                f"THEN as_of END IGNORE NULLS) OVER up_to AS {_said_on(metric)}")
     newest = f"arg_max({column}, (as_of, seq)) FILTER ({column} IS NOT NULL) OVER up_to"
     said_on = f"max(as_of) FILTER ({column} IS NOT NULL) OVER up_to"
-    return f"{newest} AS {column}, {said_on} AS {name(metric.name + ' said on')}"
+    return f"{newest} AS {column}, {said_on} AS {_said_on(metric)}"
 
 
 def _aged(metric: Metric) -> str:
-    column, said_on = name(metric.name), name(metric.name + " said on")
     reach = 0 if metric.per_day else metric.stale_after
-    return f"CASE WHEN on_day <= {said_on} + {reach} THEN {column} END AS {column}"
+    return f"CASE WHEN on_day <= {_said_on(metric)} + {reach} THEN {cell(metric)} END"
+
+
+def _said_on(metric: Metric) -> str:
+    return name(f"{metric.name} said on")
 
 
 def history_view(catalogue: Catalogue, files: list[Path], first: date, last: date, *, chosen: bool) -> str:
     """The view that every evaluation reads: days since 1970 for dates, only the days that are needed.
 
-    `back` counts the days before `last`.
+    `back` counts the days before `last`. A metric that is newer than the days, or was of another kind, is missing.
     """
-    columns = "".join(
-        f", ({name(metric.name)} - DATE '1970-01-01')::BIGINT AS {name(metric.name)}" if metric.kind is Kind.DATE
-        else f", {name(metric.name)}" for metric in catalogue.supplied())
+    there = {field.name: field.type for file in files for field in read_schema(file)}
+    columns = "".join(f", {_shown(metric, there.get(metric.name))} AS {name(metric.name)}"
+                      for metric in catalogue.supplied())
     if not files:
-        typed = "".join(f", NULL::{'BIGINT' if metric.kind is Kind.DATE else TYPES[metric.kind]} AS {name(metric.name)}"
-                        for metric in catalogue.supplied())
         return (f"CREATE VIEW history AS SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, "
-                f"0::BIGINT AS named_day, 0::BIGINT AS back{typed} WHERE false")
+                f"0::BIGINT AS named_day, 0::BIGINT AS back{columns} WHERE false")
     only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
     begin, end = (one.toordinal() - date(1970, 1, 1).toordinal() for one in (first, last))
     return (f"CREATE VIEW history AS SELECT account, day, first_day, named_day, {end} - day AS back{columns} "
             f"FROM {parquet(files)} WHERE day BETWEEN {begin} AND {end}{only}")
+
+
+_WRITTEN_AS = {Kind.NUMBER: (types.is_floating, types.is_integer, types.is_decimal), Kind.TEXT: (types.is_string,),
+               Kind.FLAG: (types.is_boolean,), Kind.DATE: (types.is_date,)}
+
+
+def _shown(metric: Metric, written: DataType | None) -> str:
+    column, dated = name(metric.name), metric.kind is Kind.DATE
+    if written is None or not any(fits(written) for fits in _WRITTEN_AS[metric.kind]):
+        return f"NULL::{'BIGINT' if dated else TYPES[metric.kind]}"
+    return f"({column} - DATE '1970-01-01')::BIGINT" if dated else column

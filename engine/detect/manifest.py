@@ -10,7 +10,7 @@ from pathlib import Path
 
 from forestall.engine.errors import HistoryError, Location
 
-VERSION = 1
+VERSION = 2
 NAME = "manifest.json"
 
 
@@ -40,15 +40,24 @@ def read_manifest(root: Path) -> Manifest:
     """The manifest of a history folder; an empty one where there is none. HistoryError when it is not ours."""
     path = root / NAME
     try:
-        text = path.read_text()
+        content = path.read_bytes()
     except FileNotFoundError:
         return Manifest()
     except OSError as error:
         raise HistoryError.one(Location(str(path)), "history-unreadable",
                                f"the history cannot be read ({error.strerror}).",
                                "Check the folder's permissions.") from None
+    manifest = _manifest(content, root, path)
+    for file in sorted(manifest.files()):
+        if not file.is_file():
+            raise HistoryError.one(Location(str(file)), "history-damaged", "this file of the history is gone.",
+                                   f"Put it back, or delete the folder {root} and import again.")
+    return manifest
+
+
+def _manifest(content: bytes, root: Path, path: Path) -> Manifest:
     try:
-        stored = json.loads(text)
+        stored = json.loads(content)
         if stored["version"] != VERSION:
             raise HistoryError.one(Location(str(path)), "history-version",
                                    f"another version of Forestall wrote the history (format {stored['version']}).",
@@ -59,7 +68,7 @@ def read_manifest(root: Path) -> Manifest:
             accounts=root / stored["accounts"] if stored["accounts"] else None,
             generation=stored["generation"], digest=stored["digest"], sources=tuple(stored["sources"]),
             through=_date(stored["through"]), stale_from=_date(stored["stale_from"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise HistoryError.one(Location(str(path)), "history-damaged", "this is no manifest of a history.",
                                "Delete the folder and import again.") from None
 

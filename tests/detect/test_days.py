@@ -203,23 +203,23 @@ def batch(luck, accounts, today, supplied):
     return rows
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(5))
 def test_day_by_day_and_at_once_give_the_same_days_as_the_oracle(new_desk, seed):
-    """Three accounts over three months; each is silent for a while, one so long that it was gone."""
+    """Three accounts over two month's ends; each is silent for a while, some so long that they were gone."""
     luck = random.Random(seed)
     daily, at_once = new_desk("daily"), new_desk("at once")
-    silent = {name: luck.randrange(70) for name in "abc"}
+    silent = {name: luck.randrange(35) for name in "abc"}
     supplies = {"product": ("logins", "errors", "vip"), "crm": ("seats", "segment", "renewal", "errors")}
     through = D
-    for after in range(75):
+    for after in range(36):
         through = on(after)
-        accounts = [name for name in "abc" if not silent[name] <= after < silent[name] + luck.choice((2, 9, 25))]
+        accounts = [name for name in "abc" if not silent[name] <= after < silent[name] + luck.choice((2, 9, 20))]
         for source, supplied in supplies.items():
-            rows = batch(luck, accounts, through, supplied) if luck.random() < 0.7 else []
+            rows = batch(luck, accounts, through, supplied) if luck.random() < 0.5 else []
             if rows:
                 daily.say(*rows, source=source, received_on=through)
                 at_once.say(*rows, source=source, received_on=through)
-        if luck.random() < 0.3 or after == 74:
+        if luck.random() < 0.3 or after == 35:
             daily.build(through)
             daily.history.publish()
             daily.history = History(daily.history.root)
@@ -229,12 +229,12 @@ def test_day_by_day_and_at_once_give_the_same_days_as_the_oracle(new_desk, seed)
     assert daily.days() == expected
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_import_of_days_that_came_in_time_is_the_same_as_having_been_there(new_desk, seed):
     luck = random.Random(seed)
     daily, imported = new_desk("daily"), new_desk("imported")
     whole = []
-    for after in range(40):
+    for after in range(25):
         rows = [(name, on(after), {"logins": float(luck.randrange(4)), "errors": luck.choice((None, 1.0))})
                 for name in "abc" if luck.random() < 0.5]
         whole += rows
@@ -242,5 +242,5 @@ def test_an_import_of_days_that_came_in_time_is_the_same_as_having_been_there(ne
             daily.say(*rows, received_on=on(after))
         daily.build(on(after))
     imported.say(*whole)
-    imported.agree(on(39))
+    imported.agree(on(24))
     assert daily.days() == imported.days()

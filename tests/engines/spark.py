@@ -9,6 +9,15 @@ class NoSpark(Exception):
     """Spark cannot run here, with the reason."""
 
 
+def found():
+    """Why Spark cannot run here; empty when it may."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "pyspark is not installed; `make test-spark` does it"
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        return "there is no Java here; Spark 4 needs Java 17"
+    return ""
+
+
 class Spark:
     """Holds one history and answers queries about it. NoSpark when it cannot run here."""
 
@@ -16,20 +25,26 @@ class Spark:
 
     def __init__(self, folder):
         """`folder` takes whatever Spark writes."""
-        if importlib.util.find_spec("pyspark") is None:
-            raise NoSpark("pyspark is not installed; `make test-spark` does it")
-        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-            raise NoSpark("there is no Java here; Spark 4 needs Java 17")
+        if missing := found():
+            raise NoSpark(missing)
+        from pyspark.errors import PySparkRuntimeError
         from pyspark.sql import SparkSession
 
-        self._session = (
-            SparkSession.builder.master("local[2]").appName("judge")
+        try:
+            self._session = self._started(SparkSession.builder, folder)
+        except PySparkRuntimeError as error:      # no Java, or one that is too old: the gateway ended at once
+            raise NoSpark(f"Spark does not start: {error}") from None
+        self._session.sparkContext.setLogLevel("ERROR")
+
+    @staticmethod
+    def _started(builder, folder):
+        return (
+            builder.master("local[2]").appName("judge")
             .config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.sql.shuffle.partitions", "2")
             .config("spark.local.dir", str(folder)).config("spark.sql.warehouse.dir", str(folder / "warehouse"))
             .config("spark.sql.session.timeZone", "UTC").config("spark.sql.maxPlanStringLength", "1000")
-            .config("spark.driver.memory", "2g").getOrCreate())
-        self._session.sparkContext.setLogLevel("ERROR")
+            .config("spark.driver.memory", "2g").config("spark.ui.showConsoleProgress", "false").getOrCreate())
 
     @property
     def version(self):

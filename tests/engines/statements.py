@@ -1,14 +1,21 @@
 """Checked expressions to the SQL of an engine: on every day, and on one day alone."""
 
 import ibis
+from ibis.config import Config
 
 from forestall.engine.language.columnar import Columns
 from forestall.engine.language.latest import NotPointwise, OneDay
 
 
+class _SparkOptions(Config):
+    """What Ibis asks of its Spark backend while it compiles. Loading that backend sets it too, but takes pandas."""
+
+    treat_nan_as_null: bool = False      # a NaN ends at the door
+
+
 def _sql(table, dialect):
-    if dialect == "pyspark":
-        assert ibis.pyspark      # without it compiling fails on every written number
+    if dialect == "pyspark" and ibis.options.pyspark is None:
+        ibis.options.pyspark = _SparkOptions()
     return str(ibis.to_sql(table, dialect=dialect, pretty=False))
 
 

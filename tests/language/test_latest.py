@@ -1,0 +1,194 @@
+"""The query about one day, which has no windows, says of every account what the query over every day says of it.
+
+Truths, texts and the score must be equal bit by bit where the same rules are asked; other numbers to 1e-9, because the two
+add up in different orders.
+"""
+
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from engines.corpus import same
+from engines.duckdb_engine import DuckDb
+from engines.generated import Batch
+from engines.statements import every_day, one_day
+from language.test_agreement import FIRST_DAY, SUPPLIED, derived, expression, vocabulary
+
+from forestall.engine.detect.collect import import_all
+from forestall.engine.detect.history import History
+from forestall.engine.model.expression import Truth
+from forestall.engine.rulebook.loader import load
+from forestall.engine.sample.files import write_sample
+from forestall.engine.score.columns import add_scorecard
+from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.settings import open_source, read_settings
+
+ROOT = Path(__file__).parents[2]
+SEEDS, EXPRESSIONS = range(300, 304), 20
+DAYS = [FIRST_DAY + after for after in (0, 3, 11, 16, 20, 38)]      # accounts begin on the first twelve days
+
+# What is easy to get wrong without windows: days before the first row, looks a week apart, other days' scores.
+DELICATE = (
+    "ago(missing(a), days=1)", "ago(missing(a), days=8)", "ago(known(s), days=20)", "not ago(missing(on), days=3)",
+    "held(a < 3, days=10)", "held(missing(a), days=10)", "held(f, weeks=3)", "held(f, weeks=1)", "held(score < 50, days=10)",
+    "times(f, weeks=3)", "times(score < 50, days=10)", "held(tier != \"healthy\", weeks=2)", "changed(tier, days=5)",
+    "drop(score, days=7)", "drop_percent(score, days=2)", "rise(usage, days=3)", "ago(tier, days=7)", "ago(score, days=30)",
+    "drop(score + 0, days=7)", "maximum(score, days=20) - score", "usual(score, days=4)", "known_for(days=20)",
+    "ago(known_for(days=3) and a == a, days=2)", "ago(ago(a, days=2), days=3)", "drop(average(a, days=3), days=7)",
+    "ago(held(f, days=3), days=5)", "ago(held(f, weeks=2), days=7)", "ago(usual(b, days=3), days=4)",
+    "ago(days_since(on), days=6)", "drop(drop(score, days=1), days=1)", "changed(ratio, days=4)", "total(n, days=9)",
+    "ago(total(n, days=3), days=3)", "a > 2 * usual(a, days=3)", "coalesce(ago(a, days=9), average(b, days=9), -1)",
+    "held(held(f, days=2), weeks=2)",
+)
+NEEDS_WINDOWS = ("held(drop(score, days=7) > 5, days=3)", "average(ago(a, days=1), days=3)",
+                 "times(changed(s, days=2), days=5)", "maximum(total(n, days=2), days=4)",
+                 "ago(held(rise(a, days=1) > 0, days=2), days=1)")
+
+# The same in the words of the shipped metrics, as triggers beside the shipped ones.
+TRIGGERS = """
+  has_reported: {when: "not ago(missing(logins_14d), days=5)", about: a}
+  low_for_long: {when: "held(score < 50, days=10)", about: a}
+  quiet_weeks: {when: "held(logins_14d < 12, weeks=3)", about: a}
+  often_low: {when: "times(score < 60, days=20) >= 5", about: a}
+  worse_tier: {when: "tier != ago(tier, days=7)", about: a}
+  far_from_best: {when: "maximum(score, days=30) - score >= 10", about: a}
+  not_as_usual: {when: "logins_14d < 0.8 * usual(logins_14d, days=28)", about: a}
+  falls_faster: {when: "drop(drop(logins_14d, days=7), days=7) > 0", about: a}
+  below_its_mean: {when: "drop(average(logins_14d, days=7), days=14) > 2", about: a}
+  long_known: {when: "known_for(days=45)", clear_when: "not known_for(days=45)", about: a}
+"""
+NESTED = """
+  keeps_falling: {when: "held(drop(score, days=7) > 1, days=3)", about: a}
+"""
+FIRST, LENGTH, ACCOUNTS = date(2026, 7, 1), 75, 40
+
+
+@pytest.fixture(scope="module")
+def duckdb_engine():
+    engine = DuckDb()
+    yield engine
+    engine.close()
+
+
+def compared(engine, batch, expressions, days):
+    """How many answers were compared; fails where the two queries say different things."""
+    def prepare(values):
+        add_scorecard(values, batch.book.scorecard, batch.book.catalogue.roles.since)
+
+    engine.load(batch.table())
+    rows = engine.rows(every_day(expressions, SUPPLIED, derived(), prepare=prepare))
+    wanted = {(row["account"], row["day"]): row for row in rows}
+    statement, answered = one_day(expressions, SUPPLIED, derived(), prepare=prepare)
+    count, wrong = 0, []
+    for day in days:
+        found = {row["account"]: row for row in engine.rows(statement, day)}
+        assert set(found) == {account for account, one in wanted if one == day}
+        for account, row in found.items():
+            for number in answered:
+                right = wanted[account, day][f"e{number}"]
+                count += 1
+                if not same(right, row[f"e{number}"]):
+                    wrong.append(f"{expressions[number].text}: {account} on {day} is {row[f'e{number}']!r}, not {right!r}")
+    assert not wrong, "\n".join([f"{len(wrong)} answers differ", *sorted(wrong, key=len)[:5]])
+    return count, answered
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_generated_expressions_mean_the_same_on_one_day(duckdb_engine, seed):
+    batch = Batch.of(seed, EXPRESSIONS)
+    count, answered = compared(duckdb_engine, batch, batch.expressions, DAYS)
+    assert count > 10 * EXPRESSIONS
+    assert len(answered) > EXPRESSIONS / 2
+
+
+def of_today(card):
+    """The scorecard with a part that looks at today alone, where it looked at other days."""
+    words = vocabulary(scored=False)
+
+    def signal(one):
+        return replace(one, parts=tuple(
+            replace(part, measure=replace(part.measure, value=expression("n", words)))
+            if part.measure.value.text.startswith("total(") else part for part in one.parts))
+
+    return replace(card, profiles=tuple(
+        replace(profile, signals=tuple(map(signal, profile.signals))) for profile in card.profiles))
+
+
+@pytest.mark.parametrize(("seed", "profiles"), [(301, 1), (307, 2)])
+def test_delicate_expressions_mean_the_same_on_one_day(duckdb_engine, seed, profiles):
+    batch = Batch.of(seed, 0)
+    batch = replace(batch, book=replace(batch.book, scorecard=of_today(batch.book.scorecard)))
+    assert len(batch.book.scorecard.profiles) == profiles
+    expressions = [expression(text, vocabulary(scored=True)) for text in DELICATE]
+    _, answered = compared(duckdb_engine, batch, expressions, DAYS)
+    assert len(answered) == len(DELICATE), [DELICATE[one] for one in range(len(DELICATE)) if one not in answered]
+
+
+@pytest.mark.parametrize("text", NEEDS_WINDOWS)
+def test_many_days_of_what_looks_at_other_days_are_left_to_windows(text):
+    batch = Batch.of(301, 0)
+    _, answered = one_day([expression(text, vocabulary(scored=True))], SUPPLIED, derived(), prepare=lambda values:
+                          add_scorecard(values, batch.book.scorecard, ""))
+    assert answered == []
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """A made-up book of business under the shipped rules, and a folder for rules."""
+    folder = tmp_path_factory.mktemp("latest")
+    write_sample(folder, 5, ACCOUNTS, FIRST, LENGTH)
+    (folder / "forestall.yaml").write_text(
+        "sources:\n  accounts: {adapter: csv, path: data/accounts.csv}\n  usage: {adapter: csv, path: data/usage}\n"
+        "time_zone: Europe/Berlin\ndelivery: rehearsal\n")
+    settings, rulebook = read_settings(folder), load(ROOT / "rules", None)
+    metrics = {metric.name: metric for metric in rulebook.catalogue.supplied()}
+    history = History(folder / "history")
+    sources = [open_source(settings, described, metrics) for described in settings.sources]
+    import_all(history, sources, rulebook.catalogue, FIRST + timedelta(days=LENGTH - 1), rulebook.gone_after)
+    history.publish()
+    return history
+
+
+def with_triggers(folder, more):
+    shutil.copytree(ROOT / "rules", folder / "rules")
+    triggers = folder / "rules" / "triggers.yaml"
+    triggers.write_text(triggers.read_text() + more)
+    return Evaluator(load(folder / "rules", None))
+
+
+def test_the_shipped_rules_and_more_decide_the_same_without_windows(sample, tmp_path):
+    evaluator = with_triggers(tmp_path, TRIGGERS)
+    assert evaluator._latest is not None
+    seen = set()
+    for after in (0, 2, 5, 9, 20, 44, 60, LENGTH - 1):
+        day = FIRST + timedelta(days=after)
+        windows = evaluator._run(sample, evaluator._decision, day, day, None)
+        alone = evaluator._run(sample, evaluator._latest, day, day, None)
+        assert alone.num_rows > ACCOUNTS / 3
+        assert alone.schema == windows.schema
+        for name in windows.column_names:
+            assert alone[name].to_pylist() == windows[name].to_pylist(), (day, name, _text(evaluator, name))
+            seen |= {(name, value) for value in alone[name].to_pylist() if name[1:].isdigit()}
+    for trigger in yaml.safe_load(TRIGGERS):
+        name = f"t{evaluator.conditions.when(trigger)}"
+        truths = {truth for one, truth in seen if one == name}
+        assert Truth.TRUE in truths, trigger
+        assert len(truths) > 1, trigger
+
+
+def _text(evaluator, name):
+    return evaluator.conditions.expressions[int(name[1:])].text if name[1:].isdigit() else ""
+
+
+def test_rules_that_need_windows_are_decided_with_them_on_one_day_too(sample, tmp_path):
+    evaluator = with_triggers(tmp_path, TRIGGERS + NESTED)
+    assert evaluator._latest is None
+    day = FIRST + timedelta(days=40)
+    several = evaluator.evaluate(sample, day - timedelta(days=3), day).on(day)
+    single = evaluator.evaluate(sample, day, day).on(day)
+    rows = range(len(several))
+    assert list(single.take(list(rows))) == list(several.take(list(rows)))
+    assert Truth.TRUE in single.truths(evaluator.conditions.when("keeps_falling"))

@@ -1,0 +1,35 @@
+"""The language on a real PostgreSQL: the written cases, and expressions and histories made up with a fixed seed."""
+
+import pytest
+from engines.corpus import cases, disagreements, topics
+from engines.generated import Batch
+from engines.postgresql import NoServer, PostgreSql
+from language.test_agreement import FIRST_DAY
+
+SEEDS, EXPRESSIONS = range(100, 108), 25
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    try:
+        engine = PostgreSql()
+    except NoServer as reason:
+        pytest.skip(f"the language did not run on PostgreSQL: {reason}")
+    yield engine
+    engine.close()
+
+
+def test_it_is_a_postgresql(postgresql):
+    assert postgresql.version >= 160000
+
+
+@pytest.mark.parametrize("topic", topics())
+def test_postgresql_answers_as_written(postgresql, topic):
+    wrong = disagreements(postgresql, cases(topic))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_postgresql_agrees_on_made_up_expressions(postgresql, seed):
+    wrong = Batch.of(seed, EXPRESSIONS).disagreements(postgresql, [FIRST_DAY + 14])
+    assert not wrong, "\n".join(wrong)
