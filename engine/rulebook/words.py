@@ -33,6 +33,9 @@ def identifiers(text: str) -> Iterator[str]:
     """The words of an expression outside of quotes."""
     return (found.group(1) for found in _WORD.finditer(text) if found.group(1))
 
+# What the history itself says of an account and a day (see engine/detect/history_sql.py).
+COLUMNS = frozenset({"account", "as_of", "day", "first_day", "named_day", "back"})
+
 
 @dataclass(slots=True)
 class Words:
@@ -147,6 +150,14 @@ def _claim(key: ScalarNode, kind: str, signal: str, owners: dict[str, tuple[str,
         findings.say(key.location, "reserved-name", f"a {kind} cannot be called `{name}`: that is {what}.",
                      "Choose another name.")
         return
+    if kind == "metric" and name.casefold() in COLUMNS:
+        findings.say(key.location, "reserved-name", f"a metric cannot be called `{name}`: the history has a column of "
+                     "this name.", "Choose another name.")
+        return
+    alike = next((other for other in owners if other != name and other.casefold() == name.casefold()), None)
+    if alike is not None:
+        findings.say(key.location, "name-taken", f"the {kind} `{name}` and `{alike}` differ only in capital letters.",
+                     "Rename one of them.")
     before = owners.setdefault(name, (kind, signal))
     if before != (kind, signal):
         owners[name] = (kind, signal)       # said once: profiles repeat the names of signals
