@@ -183,6 +183,7 @@ def filled_table(catalogue: Catalogue, accounts: Path, *, since: date, first: da
     that have rows from `first` through `last`, each until it is gone.
     """
     filled = "".join(f",\n  {_carried(metric, late)}" for metric in catalogue.supplied())
+    added = "".join(f",\n  {_added(metric, gone_after)}" for metric in catalogue.supplied() if late and _counts(metric))
     return f"""
 CREATE OR REPLACE TEMP TABLE alive AS
   SELECT account, first_day, last_day + {gone_after} AS until FROM {parquet([accounts])}
@@ -193,9 +194,13 @@ WITH arrivals AS (
   UNION ALL BY NAME
   SELECT account, {day(since)} - 1 AS effective, {day(since)} - 1 AS as_of, -1 AS seq FROM alive
   WHERE first_day < {day(first)}),
+counted AS (
+  SELECT *{added} FROM arrivals
+  WINDOW versions AS (PARTITION BY account, as_of ORDER BY effective, seq
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
 known AS (
   SELECT account, effective, as_of, seq{filled}
-  FROM arrivals
+  FROM counted
   WINDOW up_to AS (PARTITION BY account ORDER BY effective, as_of, seq ROWS UNBOUNDED PRECEDING)
   QUALIFY row_number() OVER (PARTITION BY account, effective ORDER BY as_of DESC, seq DESC) = 1)
 SELECT *, lead(effective) OVER (PARTITION BY account ORDER BY effective) AS next FROM known
@@ -227,12 +232,34 @@ FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
 def _carried(metric: Metric, late: bool) -> str:
     """The newest known value and the day it was said on. A late row about an older day does not replace a newer one."""
     column = cell(metric)
+    if late and _counts(metric):
+        return (f"sum({_what_is_added(metric)}) OVER (PARTITION BY account, effective) AS {column}, "
+                f"effective AS {_said_on(metric)}")
     if not late:      # the order of arrival is the order of their days, and this form is five times as fast
         return (f"last_value({column} IGNORE NULLS) OVER up_to AS {column}, last_value(CASE WHEN {column} IS NOT NULL "
                 f"THEN as_of END IGNORE NULLS) OVER up_to AS {_said_on(metric)}")
     newest = f"arg_max({column}, (as_of, seq)) FILTER ({column} IS NOT NULL) OVER up_to"
     said_on = f"max(as_of) FILTER ({column} IS NOT NULL) OVER up_to"
     return f"{newest} AS {column}, {said_on} AS {_said_on(metric)}"
+
+
+def _counts(metric: Metric) -> bool:
+    """Whether its values are counts of single days, which add up."""
+    return metric.per_day and metric.kind is Kind.NUMBER
+
+
+def _added(metric: Metric, gone_after: int) -> str:
+    """What a row adds to the counts known before: all of it, or the difference to what was said of that day so far.
+
+    So a count that comes late is not lost: it counts on the day it came, unless it is later than `gone_after` days.
+    """
+    column = cell(metric)
+    return (f"CASE WHEN effective - as_of <= {gone_after} THEN {column} - coalesce(last_value({column} IGNORE NULLS) "
+            f"OVER versions, 0) END AS {_what_is_added(metric)}")
+
+
+def _what_is_added(metric: Metric) -> str:
+    return name(f"{metric.name} added")
 
 
 def _aged(metric: Metric) -> str:

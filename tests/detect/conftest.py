@@ -77,9 +77,24 @@ class Oracle:
         said = [one for one in heard if one[5].get(metric.name) is not None]
         if not said:
             return None
+        if metric.per_day:
+            return Oracle.counted(metric, said, day)
         newest = max(said, key=lambda one: (one[1], one[3]))
-        reach = 0 if metric.per_day else metric.stale_after
+        reach = metric.stale_after
         return newest[5][metric.name] if day <= newest[1] + timedelta(days=reach) else None
+
+
+    @staticmethod
+    def counted(metric, said, day):
+        """What came on the day, each count less what was said of its own day before; nothing that is too late."""
+        total = None
+        for of in {one[1] for one in said}:
+            versions = sorted((max(one[1], one[2]), one[3], one[5][metric.name]) for one in said if one[1] == of)
+            today = [value for came, _, value in versions if came == day and (came - of).days <= GONE_AFTER]
+            before = [value for came, _, value in versions if came < day]
+            if today:
+                total = (total or 0.0) + today[-1] - (before[-1] if before else 0.0)
+        return total
 
 
 def days_of(history, catalogue, first=date(2025, 1, 1), last=date(2027, 12, 31)):

@@ -123,12 +123,24 @@ def test_a_corrected_row_holds_from_the_day_of_the_correction(desk):
     assert desk.days()["a", on(4)]["seats"] == 1.0
 
 
-def test_a_count_of_a_day_that_comes_late_counts_nowhere(desk):
+def test_a_count_that_comes_late_counts_on_the_day_it_came(desk):
     desk.say(("a", D, {"logins": 1.0}))
     desk.agree(on(1))
-    desk.say(("a", D, {"errors": 5.0}), received_on=on(2))
-    desk.agree(on(2))
-    assert [desk.days()["a", on(after)]["errors"] for after in range(3)] == [None, None, None]
+    desk.say(("a", D, {"errors": 5.0}), ("a", on(1), {"errors": 2.0}), ("a", on(2), {"errors": 1.0}),
+             received_on=on(2))
+    desk.agree(on(3))
+    assert [desk.days()["a", on(after)]["errors"] for after in range(4)] == [None, None, 8.0, None]
+    desk.say(("a", D, {"errors": 6.0}), received_on=on(4))         # a correction adds the difference
+    desk.agree(on(5))
+    assert [desk.days()["a", on(after)]["errors"] for after in range(6)] == [None, None, 8.0, None, 1.0, None]
+
+
+def test_a_count_that_comes_later_than_an_account_takes_to_be_gone_counts_nowhere(desk):
+    desk.say(("a", D, {"logins": 1.0}))
+    desk.agree(on(1))
+    desk.say(("a", D, {"errors": 5.0}), received_on=on(7))
+    desk.agree(on(8))
+    assert desk.days()["a", on(7)]["errors"] is None
 
 
 @pytest.mark.parametrize("late", [2, 20, 33])
