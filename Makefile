@@ -37,7 +37,7 @@ test: .venv/.installed-for-tests lint
 
 # The language on Spark, in an environment of its own: pyspark is large, and Ibis wants no newer one than 4.0.
 test-spark: .venv-spark/.installed
-	@.venv-spark/bin/python -m pytest -rs tests/spark
+	@.venv-spark/bin/python -m pytest -rs tests/spark || [ $$? -eq 5 ]      # 5: it did not run, and has said why
 
 lint: .venv/.installed-for-tests
 	@$(RUN)/ruff check .

@@ -57,15 +57,21 @@ def cases(topic):
 def _case(place, written):
     if not written.keys() <= KEYS or not written.keys() >= KEYS - {"why"}:
         raise ValueError(f"{place}: a case has an expression, a history, an answer and perhaps a `why`")
-    checked = check(written["expression"], lambda offset: Location(place, 1, 1 + offset), WORDS, None, place)
-    if checked.expression is None:
-        raise ValueError("; ".join(str(one) for one in checked.problems))
+    expression = read(written["expression"], place)
     series = {name: [_value(place, KINDS[name], one) for one in many] for name, many in written["history"].items()}
     if len({len(many) for many in series.values()}) != 1:
         raise ValueError(f"{place}: the history names at least one metric, and all have as many days")
     days = tuple({name: series[name][number] if name in series else None for name in KINDS}
                  for number in range(len(next(iter(series.values())))))
-    return Case(place, checked.expression, days, _value(place, checked.expression.kind, written["answer"]))
+    return Case(place, expression, days, _value(place, expression.kind, written["answer"]))
+
+
+def read(text, place="the test"):
+    """An expression over the metrics of the cases. ValueError for one that the language refuses."""
+    checked = check(text, lambda offset: Location(place, 1, 1 + offset), WORDS, None, place)
+    if checked.expression is None:
+        raise ValueError("; ".join(str(one) for one in checked.problems))
+    return checked.expression
 
 
 def _value(place, kind, written):
@@ -106,10 +112,13 @@ def disagreements(engine, some):
     statement, answered = one_day(expressions, KINDS, dialect=engine.dialect)
     today = {row["account"]: row for row in engine.rows(statement, TODAY)}
     asked = [("every day", rows, range(len(expressions))), ("today alone", today, answered)]
-    return [f"{some[number].place}, {form}: {some[number].expression.text} is {found[some[number].place][f'e{number}']!r}"
-            f", and {some[number].answer!r} is right"
-            for form, found, numbers in asked for number in numbers
-            if not same(some[number].answer, found[some[number].place][f"e{number}"])]
+    wrong = []
+    for form, found, numbers in asked:
+        for number in numbers:
+            case, answer = some[number], found[some[number].place][f"e{number}"]
+            if not same(case.answer, answer):
+                wrong.append(f"{case.place}, {form}: {case.expression.text} is {answer!r}, not {case.answer!r}")
+    return wrong
 
 
 def same(right, found):

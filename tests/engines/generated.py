@@ -52,7 +52,8 @@ class Batch:
                 for account, (first, days) in self.accounts.items() for day, values in days.items()]
         fixed = [(name, pa.string() if name == "account" else pa.int64())
                  for name in ("account", "day", "first_day", "named_day")]
-        return pa.Table.from_pylist(rows, pa.schema([*fixed, *((name, ARROW[kind]) for name, kind in SUPPLIED.items())]))
+        supplied = [(name, ARROW[kind]) for name, kind in SUPPLIED.items()]
+        return pa.Table.from_pylist(rows, pa.schema([*fixed, *supplied]))
 
     def disagreements(self, engine, days):
         """Where an engine answers otherwise than the account itself, on every day and on some days alone, in words."""

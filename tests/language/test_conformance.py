@@ -40,7 +40,7 @@ def test_all_accounts_answer_as_written(duckdb_engine, topic):
 def test_a_wrong_answer_is_noticed(duckdb_engine, topic):
     case = next(case for case in cases(topic) if case.answer is not None)
     wrong = disagreements(duckdb_engine, [replace(case, answer=None)])
-    assert [case.place in one for one in wrong] in ([True], [True, True])      # with windows, and without where possible
+    assert [case.place in one for one in wrong] in ([True], [True, True])
 
 
 def test_every_function_has_a_file_of_cases():
