@@ -200,6 +200,17 @@ class History:
             connection.execute(sql.history_view(catalogue, files, first, last, chosen=accounts is not None))
         return connection
 
+    @contextmanager
+    def reading(self, catalogue: Catalogue, first: date, last: date,
+                accounts: Iterable[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The same for as long as it is used; a file that turns out to be damaged is said in a sentence."""
+        connection = self.open_days(catalogue, first, last, accounts)
+        try:
+            with self._files_sound():
+                yield connection
+        finally:
+            connection.close()
+
     def last_arrival(self) -> date | None:
         """The last day that any source spoke of; None when nothing has arrived."""
         if self._manifest.accounts is None:
@@ -215,7 +226,9 @@ class History:
         """Turns what a damaged or unreachable file, or a full disk, causes into a sentence."""
         try:
             yield
-        except (duckdb.IOException, duckdb.InvalidInputException, pyarrow.ArrowInvalid, OSError) as error:
+        except (duckdb.Error, pyarrow.ArrowInvalid, OSError) as error:
+            if isinstance(error, (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException)):
+                raise      # a statement of ours is wrong, not a file
             said = str(error).splitlines()[0]
             raise HistoryError.one(Location(str(self.root)), "history-damaged",
                                    f"a file of the history cannot be read or written ({said}).",

@@ -67,6 +67,7 @@ def plan(rulebook: Rulebook, conditions: Conditions, directory: Directory, state
     planner.start()
     planner.guard()
     planner.recur()
+    planner.guard()
     planner.advance()
     return planner.plan()
 
@@ -256,20 +257,15 @@ class _Planner:
 
     def recur(self) -> None:
         """Recurring plays that are due today, where nothing more serious is going on."""
-        started: list[PlayRun] = []
         for play in self._rulebook.plays.values():
             if play.every is None:
                 continue
-            begun = len(self._started)
             for name in sorted(self._accounts):
                 account = self._accounts[name]
                 if account.row is not None and account.row.tier == play.tier and self._applies(play, account.row):
                     due = courtesy.last_due(play.every, play.name, name, self._state.previous_pass, self._day)
                     if due is not None:
                         self._recur_in(account, account.row, play, due)
-            started.extend(self._started[begun:])
-        if started:
-            self.guard()
 
     def _recur_in(self, account: _Account, row: AccountDay, play: Play, due: date) -> None:
         key = (row.account, play.name, play.name, due)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -240,7 +240,6 @@ class Play:
     within: int | None = None
     goal: Goal | None = None
     holdout: float = 0.0
-    holdout_explicit: bool = False
     resources: tuple[str, ...] = ()
     alongside: bool = False
     finish_anyway: bool = False
@@ -305,7 +304,6 @@ class Rulebook:
     gone_after: int = 14
     tier_cooldown: int = 14      # for the alerts that plays' tiers open: the defaults of triggers.yaml
     tier_lasts: int = 30
-    sources: tuple[str, ...] = field(default=())
 
     def plays_for(self, alert: str) -> tuple[Play, ...]:
         """The plays that an alert of this name may start, in file order."""

@@ -65,7 +65,6 @@ class _Reader:
             within=durations.days(node, "within", what, self._findings, business=True),
             goal=self._goal(node, what),
             holdout=holdout or 0.0,
-            holdout_explicit=holdout is not None,
             resources=tuple(item.text for item in node.items("resources") if isinstance(item, ScalarNode)),
             alongside=node.flag("alongside"),
             finish_anyway=node.flag("finish_anyway"),

@@ -147,8 +147,8 @@ class Evaluator:
              wanted: Sequence[tuple[str, int]] | None) -> pyarrow.Table:
         """The rows of a query from `first` through `last`, or only those of the `wanted` accounts and days."""
         accounts = None if wanted is None else sorted({account for account, _ in wanted})
-        connection = history.open_days(self.rulebook.catalogue, first - timedelta(days=query.back), last, accounts)
-        try:
+        since = first - timedelta(days=query.back)
+        with history.reading(self.rulebook.catalogue, since, last, accounts) as connection:
             only = ""
             if wanted is not None:
                 connection.register("wanted", pyarrow.table({
@@ -159,8 +159,6 @@ class Evaluator:
                 f"SELECT * FROM ({query.statement}) {only}"
                 f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)} ORDER BY day, account")
             return answer.to_arrow_table()
-        finally:
-            connection.close()
 
     @cached_property
     def _decision(self) -> Query:

@@ -73,11 +73,8 @@ def explain(rulebook: Rulebook, history: History, account: str, day: date) -> Ex
 def load_account(rulebook: Rulebook, history: History, account: str, first: date,
                  day: date) -> tuple[Account, date] | None:
     """One account with its rows from `first` through `day`, and the day it was last named; None without a row."""
-    connection = history.open_days(rulebook.catalogue, first, day, [account])
-    try:
+    with history.reading(rulebook.catalogue, first, day, [account]) as connection:
         table = connection.sql("SELECT * FROM history ORDER BY day").to_arrow_table()
-    finally:
-        connection.close()
     rows = table.to_pylist()
     if not rows or rows[-1]["day"] != to_epoch(day):
         return None
@@ -87,11 +84,8 @@ def load_account(rulebook: Rulebook, history: History, account: str, first: date
 
 def nearest_accounts(rulebook: Rulebook, history: History, day: date) -> list[str]:
     """Every account that has a row on the day."""
-    connection = history.open_days(rulebook.catalogue, day, day)
-    try:
+    with history.reading(rulebook.catalogue, day, day) as connection:
         return [row[0] for row in connection.execute("SELECT account FROM history ORDER BY account").fetchall()]
-    finally:
-        connection.close()
 
 
 def _trigger(rulebook: Rulebook, account: Account, trigger: Trigger, today: int) -> TriggerExplained:

@@ -82,3 +82,18 @@ def test_without_a_history_it_says_how_to_get_one(tmp_path: Path, forestall) -> 
     done = forestall("explain", "made-up-0001", "--project", tmp_path / "x")
     assert done.code == 1
     assert "forestall history import" in str(done.error)
+
+
+def test_a_damaged_history_is_a_sentence(sampled: Path, tmp_path: Path, forestall) -> None:
+    """Its footer is sound, so it shows only when the rows are read."""
+    import shutil
+
+    folder = Path(shutil.copytree(sampled, tmp_path / "project"))
+    month = max((folder / ".forestall" / "history" / "days").iterdir())
+    whole = month.read_bytes()
+    month.write_bytes(whole[:2000] + bytes(byte ^ 0xFF for byte in whole[2000:8000]) + whole[8000:])
+    for verb in (("explain", "made-up-0001"), ("run",), ("simulate", "--from", "2026-03-30", "--to", "2026-03-31")):
+        done = forestall(*verb, *(DAY if verb[0] != "simulate" else ()), "--project", folder)
+        assert done.code == 1, verb
+        assert done.error is not None
+        assert done.error.problems[0].code == "history-damaged"

@@ -112,7 +112,7 @@ def test_plays_and_limits(project: Path) -> None:
     assert isinstance(stop, StopIfStep)
     assert isinstance(task, TaskStep)
     assert (task.person, task.to) == ("csm", "crm")
-    assert (play.within, play.holdout, play.holdout_explicit, play.owner) == (1, 0.1, True, "csm")
+    assert (play.within, play.holdout, play.owner) == (1, 0.1, "csm")
     assert play.goal is not None
     assert play.goal.within == 14
     assert rulebook.plays["nurture"].every == Every(1, monthly=True)
