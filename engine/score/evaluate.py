@@ -18,6 +18,7 @@ from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score import queries
 from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.queries import ROLES, Query
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -112,8 +113,10 @@ class DayOfEvaluations:
 class Evaluator:
     """Evaluates one rulebook. Compiles once, then answers for any history and days."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, engine: Engine | None = None) -> None:
+        """`engine` None: DuckDB."""
         self.rulebook = rulebook
+        self.engine = engine or DuckDb()
         self.conditions = Conditions.of(rulebook)
 
     def evaluate(self, history: History, first: date, last: date) -> Evaluations:
@@ -148,26 +151,25 @@ class Evaluator:
         """The rows of a query from `first` through `last`, or only those of the `wanted` accounts and days."""
         accounts = None if wanted is None else sorted({account for account, _ in wanted})
         since = first - timedelta(days=query.back)
-        with history.reading(self.rulebook.catalogue, since, last, accounts) as connection:
+        with self.engine.reading(history, self.rulebook.catalogue, since, last, accounts) as reading:
             only = ""
             if wanted is not None:
-                connection.register("wanted", pyarrow.table({
+                reading.lend("wanted", pyarrow.table({
                     "account": pyarrow.array([account for account, _ in wanted], pyarrow.string()),
                     "day": pyarrow.array([day for _, day in wanted], pyarrow.int64())}))
-                only = "SEMI JOIN wanted USING (account, day) "
-            answer = connection.sql(
-                f"SELECT * FROM ({query.statement}) {only}"
-                f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)} ORDER BY day, account")
-            return answer.to_arrow_table()
+                only = " AND (account, day) IN (SELECT account, day FROM wanted)"
+            return reading.rows(
+                f"SELECT * FROM ({query.statement}) AS answer "
+                f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)}{only} ORDER BY day, account")
 
     @cached_property
     def _decision(self) -> Query:
-        return queries.decisions(self.rulebook, self.conditions)
+        return queries.decisions(self.rulebook, self.conditions, self.engine.dialect)
 
     @cached_property
     def _latest(self) -> Query | None:
-        return queries.decisions_of_one_day(self.rulebook, self.conditions)
+        return queries.decisions_of_one_day(self.rulebook, self.conditions, self.engine.dialect)
 
     @cached_property
     def _details(self) -> Query:
-        return queries.details(self.rulebook)
+        return queries.details(self.rulebook, self.engine.dialect)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import ibis
+from ibis.config import Config
 
 from forestall.engine.language.columnar import Columns
 from forestall.engine.language.functions import FUNCTIONS
@@ -29,23 +30,23 @@ class Query:
     back: int
 
 
-def decisions(rulebook: Rulebook, conditions: Conditions) -> Query:
+def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query:
     """Score, tier, roles and the truth of every condition, on every day: by windows."""
     columns = _every_day(rulebook)
-    return _decided(rulebook, conditions, columns, columns)
+    return _decided(rulebook, conditions, columns, columns, dialect)
 
 
-def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions) -> Query | None:
+def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query | None:
     """The same on the last day alone, without windows; None where the rules nest them so that windows are needed."""
     query = OneDay({metric.name: metric.kind for metric in rulebook.catalogue.supplied()}, _derived(rulebook),
                    lambda values: _score(rulebook, values))
     try:
-        return _decided(rulebook, conditions, query.at(0), query)
+        return _decided(rulebook, conditions, query.at(0), query, dialect)
     except NotPointwise:
         return None
 
 
-def details(rulebook: Rulebook) -> Query:
+def details(rulebook: Rulebook, dialect: str) -> Query:
     """Every metric and signal, score and tier, on every day."""
     columns = _every_day(rulebook)
     named = [_metric(rulebook, name) for name in rulebook.catalogue.metrics]
@@ -54,7 +55,7 @@ def details(rulebook: Rulebook) -> Query:
     outputs = {"score": columns.column(SCORE), "tier": columns.column(TIER)}
     for name in named:
         outputs[f"f_{name.name}"] = columns.define("f", [name], partial(columns.value, term=name))
-    return Query(_sql(columns.table(outputs)), look_back(rulebook, named))
+    return Query(sql(columns.table(outputs), dialect), look_back(rulebook, named))
 
 
 def look_back(rulebook: Rulebook, terms: Iterable[Term]) -> int:
@@ -92,7 +93,8 @@ def _score(rulebook: Rulebook, values: Values) -> None:
     add_scorecard(values, rulebook.scorecard, rulebook.catalogue.roles.since)
 
 
-def _decided(rulebook: Rulebook, conditions: Conditions, values: Values, query: Columns | OneDay) -> Query:
+def _decided(rulebook: Rulebook, conditions: Conditions, values: Values, query: Columns | OneDay,
+             dialect: str) -> Query:
     terms = [expression.term for expression in conditions.expressions]
     outputs = {"score": values.column(SCORE), "tier": values.column(TIER)}
     values.share(terms)
@@ -102,7 +104,7 @@ def _decided(rulebook: Rulebook, conditions: Conditions, values: Values, query: 
         outputs[f"t{index}"] = values.define_last("t", term, _truth_of(values, term))
     table = query.table(outputs)
     whens = [table[f"t{conditions.when(name)}"] for name in rulebook.triggers]
-    return Query(_sql(table.mutate(alarmed=_any_true(whens))), look_back(rulebook, terms))
+    return Query(sql(table.mutate(alarmed=_any_true(whens)), dialect), look_back(rulebook, terms))
 
 
 def _derived(rulebook: Rulebook) -> Mapping[str, Expression]:
@@ -128,8 +130,17 @@ def _roles(rulebook: Rulebook, values: Values) -> dict[str, Column]:
     return found
 
 
-def _sql(table: Any) -> str:
-    return str(ibis.to_sql(table, dialect="duckdb", pretty=False))
+class _SparkOptions(Config):      # type: ignore[misc]  # Ibis publishes no types
+    """What Ibis asks of its Spark backend while it compiles. Loading that backend sets it too, but takes pandas."""
+
+    treat_nan_as_null: bool = False      # a NaN ends at the door
+
+
+def sql(table: Any, dialect: str) -> str:
+    """An Ibis table as the text of a query."""
+    if dialect == "pyspark" and ibis.options.pyspark is None:
+        ibis.options.pyspark = _SparkOptions()
+    return str(ibis.to_sql(table, dialect=dialect, pretty=False))
 
 
 def _truth_of(values: Values, term: Term) -> Build:
