@@ -18,7 +18,6 @@ from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, t
 from forestall.engine.model.state import State
 from forestall.engine.score.conditions import Conditions
 
-TIER_CLEARS_ABOVE = 2       # points above the band
 TIER_CLEARS_AFTER = 3       # days out of the band
 
 Moved = tuple[Alert | None, TransitionKind | None]
@@ -184,7 +183,7 @@ def _open_tier(rulebook: Rulebook, tier: Tier, alert: Alert, row: AccountDay, da
     if rank(row.tier) > rank(tier.name):
         return _closed(alert, TransitionKind.REPLACED, day)
     since = alert.out_since or day
-    above = row.score is not None and tier.below is not None and row.score >= float(tier.below + TIER_CLEARS_ABOVE)
+    above = row.clear_of >= len(rulebook.scorecard.tiers) - rank(tier.name)
     if above or (day - since).days >= TIER_CLEARS_AFTER:
         return _closed(alert, TransitionKind.CLEARED, day)
     return _expired(replace(alert, out_since=since), day, rulebook.tier_lasts, over=True)

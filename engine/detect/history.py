@@ -24,6 +24,7 @@ import duckdb
 import pyarrow
 
 from forestall.engine.detect import history_sql as sql
+from forestall.engine.detect import pieces
 from forestall.engine.detect.manifest import (
     Manifest,
     bounds,
@@ -210,6 +211,18 @@ class History:
                 yield connection
         finally:
             connection.close()
+
+    def answers(self, catalogue: Catalogue, first: date, last: date, statement: str,
+                progress: Progress = quiet) -> Iterator[pyarrow.Table]:
+        """The answers to a query, some accounts at a time; its view `history` is sorted by account and day."""
+        files = self._files(self._manifest.days, months_between(first, last))
+        with session() as connection, self._files_sound():
+            accounts = self._manifest.accounts
+            found = connection.execute(sql.accounts_by(accounts, last)).fetchall() if accounts else []
+            stretches = pieces.between([row[0] for row in found], (last - first).days + 1)
+            yield from pieces.answers(
+                connection, stretches, lambda between: sql.sorted_view(catalogue, files, first, last, between),
+                statement, lambda done: progress("evaluate", done, len(stretches)))
 
     def last_arrival(self) -> date | None:
         """The last day that any source spoke of; None when nothing has arrived."""

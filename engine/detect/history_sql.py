@@ -271,21 +271,37 @@ def _said_on(metric: Metric) -> str:
     return name(f"{metric.name} said on")
 
 
+def accounts_by(accounts: Path, last: date) -> str:
+    """The accounts that were named by this day, in order."""
+    return f"SELECT account FROM {parquet([accounts])} WHERE first_day <= {day(last)} ORDER BY account"
+
+
 def history_view(catalogue: Catalogue, files: list[Path], first: date, last: date, *, chosen: bool) -> str:
     """The view that every evaluation reads: days since 1970 for dates, only the days that are needed.
 
     `back` counts the days before `last`. A metric that is newer than the days, or was of another kind, is missing.
     """
+    only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
+    return f"CREATE VIEW history AS {_days_between(catalogue, files, first, last)}{only}"
+
+
+def sorted_view(catalogue: Catalogue, files: list[Path], first: date, last: date, between: tuple[str, str]) -> str:
+    """The same for the accounts from one through another, sorted by account and day; for one cursor."""
+    start, end = between
+    return (f"CREATE OR REPLACE TEMP VIEW history AS {_days_between(catalogue, files, first, last)} "
+            f"AND account BETWEEN {text(start)} AND {text(end)} ORDER BY account, day")
+
+
+def _days_between(catalogue: Catalogue, files: list[Path], first: date, last: date) -> str:
     there = {field.name: field.type for file in files for field in read_schema(file)}
     columns = "".join(f", {_shown(metric, there.get(metric.name))} AS {name(metric.name)}"
                       for metric in catalogue.supplied())
     if not files:
-        return (f"CREATE VIEW history AS SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, "
-                f"0::BIGINT AS named_day, 0::BIGINT AS back{columns} WHERE false")
-    only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
+        return (f"SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, 0::BIGINT AS named_day, "
+                f"0::BIGINT AS back{columns} WHERE false")
     begin, end = (one.toordinal() - date(1970, 1, 1).toordinal() for one in (first, last))
-    return (f"CREATE VIEW history AS SELECT account, day, first_day, named_day, {end} - day AS back{columns} "
-            f"FROM {parquet(files)} WHERE day BETWEEN {begin} AND {end}{only}")
+    return (f"SELECT account, day, first_day, named_day, {end} - day AS back{columns} "
+            f"FROM {parquet(files)} WHERE day BETWEEN {begin} AND {end}")
 
 
 _WRITTEN_AS = {Kind.NUMBER: (types.is_floating, types.is_integer, types.is_decimal), Kind.TEXT: (types.is_string,),

@@ -14,7 +14,7 @@ from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook, tier_alert
 from forestall.engine.model.state import Decisions, State
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.evaluate import DayOfEvaluations
+from forestall.engine.score.evaluations import DayOfEvaluations
 
 OUTAGE_SHARE = 0.5      # more of the book of business than this cannot leave on one day: the source is gone instead
 OUTAGE_LEAST = 20
@@ -40,7 +40,7 @@ def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory,
                evaluations: DayOfEvaluations, *, holdouts: bool = True) -> Decided:
     """Everything that is decided on one day, from the state before it. Pure: nothing is read, written or sent."""
     day = evaluations.day
-    gone, outage = _gone(rulebook, state, evaluations)
+    gone, outage = _gone(state, evaluations)
     rows = list(_interesting(rulebook, state, evaluations))
     alerts = decide_alerts(rulebook, conditions, state, rows, gone, day)
     planned = plan(rulebook, conditions, directory, state, alerts, rows, frozenset(gone), day,
@@ -54,10 +54,9 @@ def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory,
     return Decided(decisions, _book(rulebook, evaluations), true, unknown, planned.held, outage)
 
 
-def _gone(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> tuple[list[str], int]:
+def _gone(state: State, evaluations: DayOfEvaluations) -> tuple[list[str], int]:
     """The accounts of the state that no source names any more, unless there are too many of them to believe it."""
-    here = {account for account, silent in zip(evaluations.accounts, evaluations.silent_days, strict=True)
-            if silent < rulebook.gone_after}
+    here = {account for account, is_gone in zip(evaluations.accounts, evaluations.gone, strict=True) if not is_gone}
     gone = [account for account in _remembered(state) if account not in here]
     if len(gone) > max(OUTAGE_LEAST, OUTAGE_SHARE * len(state.tiers)):
         return [], len(gone)
@@ -85,7 +84,7 @@ def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations
     rows: list[int] = []
     for index, account in enumerate(evaluations.accounts):
         tier = evaluations.tiers[index]
-        if evaluations.silent_days[index] >= rulebook.gone_after:
+        if evaluations.gone[index]:
             continue
         moved = tier is not None and (state.tiers.get(account) != tier or tier in new_tiers)
         if evaluations.alarmed[index] or moved or account in busy or any(
@@ -98,20 +97,15 @@ def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations
 
 def _book(rulebook: Rulebook, evaluations: DayOfEvaluations) -> Mapping[str, int]:
     counts = {tier.name: 0 for tier in rulebook.scorecard.tiers} | {"": 0}
-    for tier, silent in zip(evaluations.tiers, evaluations.silent_days, strict=True):
-        if silent < rulebook.gone_after:
+    for tier, is_gone in zip(evaluations.tiers, evaluations.gone, strict=True):
+        if not is_gone:
             counts[tier or ""] += 1
     return counts
 
 
 def _truths(rulebook: Rulebook, conditions: Conditions,
             evaluations: DayOfEvaluations) -> tuple[dict[str, int], dict[str, int]]:
-    here = [silent < rulebook.gone_after for silent in evaluations.silent_days]
-    true: dict[str, int] = {}
-    unknown: dict[str, int] = {}
-    for trigger in rulebook.triggers:
-        truths = [truth for truth, is_here in zip(evaluations.truths(conditions.when(trigger)), here, strict=True)
-                  if is_here]
-        true[trigger] = truths.count(2)
-        unknown[trigger] = truths.count(1)
+    counts = evaluations.counts()
+    true = {trigger: counts[conditions.when(trigger)][0] for trigger in rulebook.triggers}
+    unknown = {trigger: counts[conditions.when(trigger)][1] for trigger in rulebook.triggers}
     return true, unknown

@@ -82,28 +82,29 @@ class Columns(Values):
     def __init__(self, metrics: Mapping[str, Kind], derived: Mapping[str, Expression]) -> None:
         """`metrics` are the columns that the history has; `derived` the metrics computed from others."""
         super().__init__(metrics, derived)
-        self._windows: dict[tuple[object, ...], Column] = {}
+        self._windows: dict[tuple[object, ...], Column] = {}      # by source and what is asked of it
 
     def _history(self, term: Call) -> Column:
         function, argument, window = FUNCTIONS[term.function], term.arguments[0], term.window
         source = self.source(argument)
         recording = Recording(argument.kind)
         function.columnar(recording, window)
-        names: list[str] = []
-        for index, asked in enumerate(recording.asked):
-            names.append(self._window(source, asked, index, lambda look: function.columnar(look, window)).name)
+        windows = [self._window(source, asked, index, lambda look: function.columnar(look, window))
+                   for index, asked in enumerate(recording.asked)]
         guarded = isinstance(argument, Name) and argument.role in (NameRole.SCORE, NameRole.TIER) \
             and term.function in POINT_TO_POINT and window is not None
-        before = [(pattern.name, self._lag(pattern, window.count).name) for pattern in self.patterns] \
+        before = [(pattern.name, self._lag(pattern, window.count)) for pattern in self.patterns] \
             if guarded and window is not None else []
+        level, rank = max((column.level, column.rank) for column in (source, *windows, *(then for _, then in before)))
 
         def build(row: Row) -> Any:
-            answer = function.columnar(Ready(row, row[source.name], self.rows(row), names), window)
+            answer = function.columnar(
+                Ready(row, row[source.name], self.rows(row), [column.name for column in windows]), window)
             for now, then in before:
-                answer = (row[now] == row[then]).ifelse(answer, ibis.null())
+                answer = (row[now] == row[then.name]).ifelse(answer, ibis.null())
             return answer
 
-        return self._add("h", source.level + 1, 1, build)
+        return self._add("h", level, rank + 1, build)
 
     def _window(self, source: Column, asked: tuple[object, ...], index: int, ask: Callable[[Any], Any]) -> Column:
         key = (source.name, *asked)

@@ -114,9 +114,10 @@ class Values(ABC):
             (need.level, need.rank) if isinstance(need, Column) else self.place(need) for need in needs)
         return self._add(prefix, level, rank, build)
 
-    def define_last(self, prefix: str, term: Term, build: Build) -> Column:
-        """A column over a term that no other column needs; it stands in the last SELECT."""
-        self.place(term)
+    def define_last(self, prefix: str, needs: Iterable[Term], build: Build) -> Column:
+        """A column over terms that no other column needs; it stands in the last SELECT."""
+        for term in needs:
+            self.place(term)
         return self._add(prefix, *LAST, build)
 
     def bind(self, name: str, column: Column) -> None:

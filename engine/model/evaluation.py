@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,17 +13,18 @@ Value = float | str | bool | date | None
 
 @dataclass(frozen=True, slots=True)
 class AccountDay:
-    """One account on one day. `truths` holds one byte per condition, in the order of the rulebook's `conditions`.
+    """What decisions need to know of one account on one day.
 
-    `score` and `tier` are None when the account is unscored. `named_on` is the last day on which a source named it.
+    `tier` is None when the account is unscored. `truths` holds two bits per condition, in the order of the rulebook's
+    `Conditions`, the first one lowest. `clear_of` says of how many tiers, counted from the worst, the score is well
+    above the band (see `Tier.clears_at`).
     """
 
     account: str
     day: date
-    score: float | None
     tier: str | None
-    truths: bytes
-    named_on: date
+    truths: int
+    clear_of: int = 0
     name: str = ""
     contact: str = ""
     csm: str = ""
@@ -34,11 +35,12 @@ class AccountDay:
 
     def truth(self, index: int) -> Truth:
         """The truth of the condition with this index."""
-        return Truth(self.truths[index])
+        return Truth((self.truths >> 2 * index) & 3)
 
-    def gone(self, gone_after: int) -> bool:
-        """Whether no source has named it for `gone_after` days."""
-        return (self.day - self.named_on).days >= gone_after
+
+def packed(truths: Iterable[int]) -> int:
+    """Truths in the order of their conditions, as an AccountDay holds them."""
+    return sum(truth << 2 * index for index, truth in enumerate(truths))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.expression import Expression
 
 
+WELL_ABOVE = 2      # points: an account that has just left a tier may fall back on the next day
+
+
 class MissingPolicy(StrEnum):
     """What a signal without data does to the score."""
 
@@ -87,6 +90,11 @@ class Tier:
     below: Decimal | None
     location: Location
     when: Expression | None = None
+
+    @property
+    def clears_at(self) -> float | None:
+        """From which score on an account is well above the band, so that its alert closes; None for the best tier."""
+        return None if self.below is None else float(self.below + WELL_ABOVE)
 
     @property
     def label(self) -> str:

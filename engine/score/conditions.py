@@ -34,6 +34,11 @@ class Conditions:
                     found["play", play.name, f"stop_if {step.id}"] = step.condition
         return cls(tuple(found.values()), {key: number for number, key in enumerate(found)})
 
+    @property
+    def whens(self) -> list[int]:
+        """The conditions that open alerts."""
+        return [number for (what, _, part), number in self.index.items() if (what, part) == ("trigger", "when")]
+
     def when(self, trigger: str) -> int:
         """The condition that opens a trigger's alert."""
         return self.index["trigger", trigger, "when"]

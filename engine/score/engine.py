@@ -10,7 +10,7 @@ from typing import Protocol
 import duckdb
 import pyarrow
 
-from forestall.engine.detect.history import History
+from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.model.catalogue import Catalogue
 
 
@@ -25,21 +25,30 @@ class Reading(Protocol):
 
 
 class Engine(Protocol):
-    """A database engine. `dialect` is its name in Ibis."""
+    """A database engine."""
 
     @property
     def dialect(self) -> str:
-        """What queries are compiled to."""
+        """Its name in Ibis: what queries are compiled to."""
+
+    @property
+    def in_order(self) -> bool:
+        """Whether `answers` reads its rows sorted by account and day, and keeps their order."""
 
     def reading(self, history: History, catalogue: Catalogue, first: date, last: date,
                 accounts: Iterable[str] | None = None) -> AbstractContextManager[Reading]:
         """The days from `first` through `last`, of all accounts or of these. HistoryError when a file is damaged."""
+
+    def answers(self, history: History, catalogue: Catalogue, first: date, last: date, statement: str,
+                progress: Progress = quiet) -> Iterator[pyarrow.Table]:
+        """The answer to one query over many days, in as many tables as suits the engine."""
 
 
 class DuckDb:
     """In this process, on every core: what Forestall runs on unless the settings say otherwise."""
 
     dialect = "duckdb"
+    in_order = True
 
     @contextmanager
     def reading(self, history: History, catalogue: Catalogue, first: date, last: date,
@@ -47,6 +56,11 @@ class DuckDb:
         """See `Engine`."""
         with history.reading(catalogue, first, last, accounts) as connection:
             yield _DuckDbReading(connection)
+
+    def answers(self, history: History, catalogue: Catalogue, first: date, last: date, statement: str,
+                progress: Progress = quiet) -> Iterator[pyarrow.Table]:
+        """See `Engine`."""
+        return history.answers(catalogue, first, last, statement, progress)
 
 
 class _DuckDbReading:

@@ -14,7 +14,7 @@ from forestall.engine.model.expression import Expression, Kind, Name, Truth, nam
 from forestall.engine.model.rulebook import Rulebook, Trigger
 from forestall.engine.score.account import Account
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.evaluate import from_epoch, to_epoch
+from forestall.engine.score.evaluations import from_epoch, to_epoch
 from forestall.engine.score.queries import look_back
 from forestall.engine.score.scorecard import Scored
 

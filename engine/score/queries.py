@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,51 +11,77 @@ import ibis
 from ibis.config import Config
 
 from forestall.engine.language.columnar import Columns
-from forestall.engine.language.functions import FUNCTIONS
+from forestall.engine.language.functions import FUNCTIONS, slack
 from forestall.engine.language.latest import NotPointwise, OneDay
-from forestall.engine.language.values import Build, Column, Row, Values
+from forestall.engine.language.streamed import Streamed
+from forestall.engine.language.values import Build, Column, Row, Values, number
 from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole, Term, parts
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.columns import add_scorecard
 from forestall.engine.score.conditions import Conditions
 
+TRUTHS_AT_ONCE = 31      # two bits each in a 64-bit integer, whose sign stays out of it
 ROLES = ("name", "contact", "csm", "executive", "revenue", "renewal", "opted_out")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A compiled query over the view `history`, and how many days before the first wanted day it reads."""
+    """A compiled query over the view `history`, and how many days before the first wanted day it reads.
+
+    `outputs` are its columns besides `account`, `day`, `first_day` and `named_day`.
+    """
 
     statement: str
     back: int
+    outputs: tuple[str, ...]
 
 
 def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query:
     """Score, tier, roles and the truth of every condition, on every day: by windows."""
-    columns = _every_day(rulebook)
-    return _decided(rulebook, conditions, columns, columns, dialect)
+    columns = Columns(_supplied(rulebook), _derived(rulebook))
+    _score(rulebook, columns)
+    outputs = _scored(columns) | _decisive(rulebook, conditions, columns)
+    return Query(sql(columns.table(outputs), dialect), _back(rulebook, conditions), tuple(outputs))
 
 
 def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query | None:
     """The same on the last day alone, without windows; None where the rules nest them so that windows are needed."""
-    query = OneDay({metric.name: metric.kind for metric in rulebook.catalogue.supplied()}, _derived(rulebook),
-                   lambda values: _score(rulebook, values))
+    query = OneDay(_supplied(rulebook), _derived(rulebook), lambda values: _score(rulebook, values))
     try:
-        return _decided(rulebook, conditions, query.at(0), query, dialect)
+        outputs = _scored(query.at(0)) | _decisive(rulebook, conditions, query.at(0))
+        table = query.table(outputs)
     except NotPointwise:
         return None
+    return Query(sql(table, dialect), _back(rulebook, conditions), tuple(outputs))
+
+
+def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streaming: bool) -> Query:
+    """The same without the score, and `changed`: whether a row differs from the account's row of the day before.
+
+    `streaming`: the rows of `history` arrive sorted by account and day, and the engine keeps their order.
+    """
+    columns = (Streamed if streaming else Columns)(_supplied(rulebook), _derived(rulebook))
+    _score(rulebook, columns)
+    outputs = _decisive(rulebook, conditions, columns)
+    table = columns.table(outputs)
+    frame = ibis.window() if streaming else ibis.window(group_by="account", order_by="day")
+    changed = table.day == table.first_day
+    for name in outputs:
+        changed = changed | ~table[name].identical_to(table[name].lag(1).over(frame))
+    return Query(sql(table.mutate(changed=changed), dialect), _back(rulebook, conditions) + 1, tuple(outputs))
 
 
 def details(rulebook: Rulebook, dialect: str) -> Query:
     """Every metric and signal, score and tier, on every day."""
-    columns = _every_day(rulebook)
+    columns = Columns(_supplied(rulebook), _derived(rulebook))
+    _score(rulebook, columns)
     named = [_metric(rulebook, name) for name in rulebook.catalogue.metrics]
     signals = dict.fromkeys(signal.name for profile in rulebook.scorecard.profiles for signal in profile.signals)
     named += [Name(name, Kind.NUMBER, NameRole.SIGNAL) for name in signals]
     outputs = {"score": columns.column(SCORE), "tier": columns.column(TIER)}
     for name in named:
         outputs[f"f_{name.name}"] = columns.define("f", [name], partial(columns.value, term=name))
-    return Query(sql(columns.table(outputs), dialect), look_back(rulebook, named))
+    return Query(sql(columns.table(outputs), dialect), look_back(rulebook, named), tuple(outputs))
 
 
 def look_back(rulebook: Rulebook, terms: Iterable[Term]) -> int:
@@ -83,28 +109,46 @@ SCORE = Name("score", Kind.NUMBER, NameRole.SCORE)
 TIER = Name("tier", Kind.TEXT, NameRole.TIER)
 
 
-def _every_day(rulebook: Rulebook) -> Columns:
-    columns = Columns({metric.name: metric.kind for metric in rulebook.catalogue.supplied()}, _derived(rulebook))
-    _score(rulebook, columns)
-    return columns
+def _supplied(rulebook: Rulebook) -> Mapping[str, Kind]:
+    return {metric.name: metric.kind for metric in rulebook.catalogue.supplied()}
 
 
 def _score(rulebook: Rulebook, values: Values) -> None:
     add_scorecard(values, rulebook.scorecard, rulebook.catalogue.roles.since)
 
 
-def _decided(rulebook: Rulebook, conditions: Conditions, values: Values, query: Columns | OneDay,
-             dialect: str) -> Query:
+def _scored(values: Values) -> dict[str, Column]:
+    return {"score": values.column(SCORE)}
+
+
+def _decisive(rulebook: Rulebook, conditions: Conditions, values: Values) -> dict[str, Column]:
+    """Everything that a decision may turn on: tier, whether the account is gone, roles, and the truths, packed."""
     terms = [expression.term for expression in conditions.expressions]
-    outputs = {"score": values.column(SCORE), "tier": values.column(TIER)}
+    score = values.column(SCORE)
+    outputs = {"tier": values.column(TIER), "clear_of": values.define("above", [score], _clear_of(rulebook, score)),
+               "gone": values.define("gone", [], lambda row: row.day - row.named_day >= rulebook.gone_after)}
     values.share(terms)
     outputs |= _roles(rulebook, values)
     # Truths are worked out last, all in one SELECT: no SELECT below has to carry them.
-    for index, term in enumerate(terms):
-        outputs[f"t{index}"] = values.define_last("t", term, _truth_of(values, term))
-    table = query.table(outputs)
-    whens = [table[f"t{conditions.when(name)}"] for name in rulebook.triggers]
-    return Query(sql(table.mutate(alarmed=_any_true(whens)), dialect), look_back(rulebook, terms))
+    for start in range(0, len(terms), TRUTHS_AT_ONCE):
+        some = terms[start:start + TRUTHS_AT_ONCE]
+        outputs[f"truths{start // TRUTHS_AT_ONCE}"] = values.define_last("t", some, _packed(values, some))
+    return outputs
+
+
+def _clear_of(rulebook: Rulebook, score: Column) -> Build:
+    lines = [tier.clears_at for tier in reversed(rulebook.scorecard.tiers) if tier.clears_at is not None]
+
+    def build(row: Row) -> Any:
+        cases = [(row[score.name] - number(line) >= -number(slack(line)), ibis.literal(len(lines) - index, "int8"))
+                 for index, line in enumerate(reversed(lines))]
+        return ibis.cases(*cases, else_=ibis.literal(0, "int8")) if cases else ibis.literal(0, "int8")
+
+    return build
+
+
+def _back(rulebook: Rulebook, conditions: Conditions) -> int:
+    return look_back(rulebook, [expression.term for expression in conditions.expressions])
 
 
 def _derived(rulebook: Rulebook) -> Mapping[str, Expression]:
@@ -143,22 +187,18 @@ def sql(table: Any, dialect: str) -> str:
     return str(ibis.to_sql(table, dialect=dialect, pretty=False))
 
 
-def _truth_of(values: Values, term: Term) -> Build:
-    """A condition as 2, 1 (unknown), 0."""
+def _packed(values: Values, terms: Sequence[Term]) -> Build:
+    """Conditions as 2, 1 (unknown), 0, two bits each, the first one lowest."""
     def build(row: Row) -> Any:
-        flag = values.value(row, term)
-        return ibis.cases((flag, ibis.literal(2, "int8")), (~flag, ibis.literal(0, "int8")),
-                          else_=ibis.literal(1, "int8"))
+        answer = None
+        for index, term in enumerate(terms):
+            flag, unit = values.value(row, term), 1 << 2 * index
+            truth = ibis.cases((flag, ibis.literal(2 * unit, "int64")), (~flag, ibis.literal(0, "int64")),
+                               else_=ibis.literal(unit, "int64"))
+            answer = truth if answer is None else answer + truth
+        return answer
     return build
 
 
 def _nothing(kind: str) -> Build:
     return lambda _row: ibis.null(kind)
-
-
-def _any_true(truths: list[Any]) -> Any:
-    answer = ibis.literal(False)
-    for truth in truths:
-        answer = answer | (truth == ibis.literal(2, "int8"))
-    return answer
-

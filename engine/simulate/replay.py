@@ -9,9 +9,10 @@ from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.model.people import Directory
 from forestall.engine.model.state import State
-from forestall.engine.score.evaluate import Evaluations, Evaluator
+from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.score.evaluations import Evaluations
 
-DAYS_AT_ONCE = 31      # evaluated in one query; a longer period is taken in pieces, so that memory stays flat
+DAYS_AT_ONCE = 186      # evaluated together; a longer period is taken in pieces, so that memory stays flat
 
 
 def replay(evaluator: Evaluator, directory: Directory, history: History, first: date, last: date, *,
@@ -25,7 +26,7 @@ def replay(evaluator: Evaluator, directory: Directory, history: History, first: 
     for start in range(0, whole, DAYS_AT_ONCE):
         begin = first + timedelta(days=start)
         end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
-        evaluations = evaluator.evaluate(history, begin, end)
+        evaluations = evaluator.changes(history, begin, end, progress)
         for decided, after in fold(evaluator, directory, evaluations, begin, end, current):
             current = after
             progress("replay", (decided.decisions.day - first).days + 1, whole)

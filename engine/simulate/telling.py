@@ -16,7 +16,8 @@ from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.people import Directory
 from forestall.engine.model.state import State
-from forestall.engine.score.evaluate import Evaluations, Evaluator
+from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.score.evaluations import EveryDay
 from forestall.engine.simulate.replay import fold
 from forestall.engine.simulate.stories import ALL, UNSCORED, Expectation, StoryTold
 
@@ -91,13 +92,12 @@ def _arrivals(story: StoryTold, catalogue: Catalogue) -> pyarrow.Table:
     return table.filter(pyarrow.array(named))
 
 
-def _told(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, story: StoryTold,
+def _told(evaluator: Evaluator, directory: Directory, evaluations: EveryDay, story: StoryTold,
           end: date) -> Iterator[DayTold]:
     for decided, state in fold(evaluator, directory, evaluations, story.first, end, State(), holdouts=story.holdout):
         today = evaluations.on(decided.decisions.day)
-        rows = list(today.take([0])) if len(today) else []
         yield DayTold(
-            tier=(rows[0].tier or UNSCORED) if rows else UNSCORED, score=rows[0].score if rows else None,
+            tier=(today.tiers[0] if len(today) else None) or UNSCORED, score=today.scores[0] if len(today) else None,
             alerts=frozenset(alert.trigger for alert in state.alerts.values() if alert.status is AlertStatus.OPEN),
             deliveries=tuple(f"{one.play}.{one.kind.value}" for one in decided.decisions.deliveries),
             plays=frozenset(one.play for one in decided.decisions.deliveries),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from forestall.engine.alert.lifecycle import decide_alerts
 from forestall.engine.model.alert import Alert, AlertStatus
-from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.evaluation import AccountDay, packed
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.rulebook import Rulebook, tier_alert
 from forestall.engine.model.state import Decisions, State, changed_alerts
@@ -61,11 +61,13 @@ class Life:
 
     def row(self, account: str = "acme", score: float | None = 90, **truths: Truth) -> AccountDay:
         """`plain=T` is the condition of a trigger, `plain_clear=T` what clears it."""
-        packed = [F] * len(self.conditions.expressions)
+        found = [F] * len(self.conditions.expressions)
         for name, truth in truths.items():
             trigger, clears, _ = name.partition("_clear")
-            packed[self.conditions.index["trigger", trigger, "clear_when" if clears else "when"]] = truth
-        return AccountDay(account, on(1), score, tier_of(score), bytes(packed), on(1))
+            found[self.conditions.index["trigger", trigger, "clear_when" if clears else "when"]] = truth
+        lines = [tier.clears_at for tier in self.rulebook.scorecard.tiers if tier.clears_at is not None]
+        clear_of = sum(score >= line for line in lines) if score is not None else 0
+        return AccountDay(account, on(1), tier_of(score), packed(found), clear_of)
 
     def day(self, number: int, *rows: AccountDay, gone: Iterable[str] = ()) -> list[str]:
         """What happened on a day: `plain opened`; with several accounts `acme plain opened`."""
@@ -79,7 +81,7 @@ class Life:
 
     def _decide(self, number: int, rows: Iterable[AccountDay], gone: Iterable[str]) -> Decisions:
         day, book = on(number), self.rulebook
-        dated = [replace(row, day=day, named_on=day) for row in rows]
+        dated = [replace(row, day=day) for row in rows]
         alerts = decide_alerts(book, self.conditions, self.state, dated, gone, day)
         return Decisions(day, book.digest, book.scoring_digest, alerts.transitions, alerts.alerts, alerts.tiers,
                          triggers=frozenset(book.triggers) | frozenset(book.tier_alerts()))

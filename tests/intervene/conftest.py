@@ -10,14 +10,15 @@ import pytest
 
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.model.delivery import Delivery, PlayRun, Silence
-from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.evaluation import AccountDay, packed
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.evaluate import DayOfEvaluations, to_epoch
+from forestall.engine.score.evaluations import DayOfEvaluations, to_epoch
+from forestall.engine.score.queries import TRUTHS_AT_ONCE
 
 FIRST = date(2026, 1, 5)
 
@@ -105,20 +106,21 @@ class Scene:
         self.conditions = Conditions.of(rulebook)
         self.directory = DIRECTORY
         self.state = State()
+        self._silent: dict[str, int] = {}      # account → for how many days nobody has named it
 
     def changed(self, rulebook: Rulebook) -> None:
         """From the next day on other rules are in force."""
         self.rulebook, self.conditions = rulebook, Conditions.of(rulebook)
 
     def row(self, account: str = "acme", true: Iterable[str] = (), unknown: Iterable[str] = (), *,
-            tier: str | None = "healthy", score: float | None = None, silent: int = 0, **facts: object) -> AccountDay:
+            tier: str | None = "healthy", clear_of: int = 0, silent: int = 0, **facts: object) -> AccountDay:
         """An account: conditions are named `mild` (a trigger), `mild.clear`, `play.goal`, `play.for`, `play.stop`."""
         truths = {self._index(name): Truth.TRUE for name in true} | {
             self._index(name): Truth.UNKNOWN for name in unknown}
-        packed = bytes(truths.get(index, Truth.FALSE) for index in range(len(self.conditions.expressions)))
+        found = packed(truths.get(index, Truth.FALSE) for index in range(len(self.conditions.expressions)))
         known = {"name": account.title(), "contact": f"ann@{account}.example", "csm": "dana", "executive": "robin"}
-        return replace(AccountDay(account, FIRST, score, tier, packed, FIRST - timedelta(days=silent)),
-                       **known | facts)
+        self._silent[account] = silent
+        return replace(AccountDay(account, FIRST, tier, found, clear_of), **known | facts)
 
     def _index(self, name: str) -> int:
         what, _, part = name.partition(".")
@@ -149,35 +151,35 @@ class Scene:
 
     def _decide(self, number: int, rows: Iterable[AccountDay]) -> Decided:
         day = self.on(number)
-        dated = [replace(row, day=day, named_on=day - (FIRST - row.named_on)) for row in rows]
+        dated = [replace(row, day=day) for row in rows]
+        gone = {account for account, silent in self._silent.items() if silent >= self.rulebook.gone_after}
         return decide_day(self.rulebook, self.conditions, self.directory, self.state,
-                          evaluations(day, dated, self.conditions), holdouts=self.holdouts)
+                          evaluations(day, dated, self.conditions, gone), holdouts=self.holdouts)
 
     def run(self, play: str, account: str = "acme") -> PlayRun:
         """The latest run of a play."""
         return [run for run in self.state.runs if (run.account, run.play) == (account, play)][-1]
 
 
-def evaluations(day: date, rows: Iterable[AccountDay], conditions: Conditions) -> DayOfEvaluations:
+def evaluations(day: date, rows: Iterable[AccountDay], conditions: Conditions, gone: set[str]) -> DayOfEvaluations:
     """The rows as the evaluator hands them over."""
     listed = sorted(rows, key=lambda row: row.account)
-    whens = [index for (what, _, part), index in conditions.index.items() if (what, part) == ("trigger", "when")]
     columns: dict[str, pyarrow.Array] = {
         "account": pyarrow.array([row.account for row in listed], pyarrow.string()),
         "day": pyarrow.array([to_epoch(day)] * len(listed), pyarrow.int64()),
-        "score": pyarrow.array([row.score for row in listed], pyarrow.float64()),
         "tier": pyarrow.array([row.tier for row in listed], pyarrow.string()),
-        "named_day": pyarrow.array([to_epoch(row.named_on) for row in listed], pyarrow.int64()),
-        "alarmed": pyarrow.array([any(row.truths[one] == 2 for one in whens) for row in listed], pyarrow.bool_()),
+        "clear_of": pyarrow.array([row.clear_of for row in listed], pyarrow.int8()),
+        "gone": pyarrow.array([row.account in gone for row in listed], pyarrow.bool_()),
         "renewal": pyarrow.array([to_epoch(row.renewal) if row.renewal else None for row in listed], pyarrow.int64()),
         "revenue": pyarrow.array([row.revenue for row in listed], pyarrow.float64()),
         "opted_out": pyarrow.array([row.opted_out for row in listed], pyarrow.bool_()),
     }
     for role in ("name", "contact", "csm", "executive"):
         columns[role] = pyarrow.array([getattr(row, role) or None for row in listed], pyarrow.string())
-    for index in range(len(conditions.expressions)):
-        columns[f"t{index}"] = pyarrow.array([row.truths[index] for row in listed], pyarrow.int8())
-    return DayOfEvaluations(day, pyarrow.table(columns), len(conditions.expressions))
+    for start in range(0, len(conditions.expressions), TRUTHS_AT_ONCE):
+        columns[f"truths{start // TRUTHS_AT_ONCE}"] = pyarrow.array(
+            [(row.truths >> 2 * start) % 4**TRUTHS_AT_ONCE for row in listed], pyarrow.int64())
+    return DayOfEvaluations(day, pyarrow.table(columns), conditions)
 
 
 @pytest.fixture

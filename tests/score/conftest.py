@@ -46,13 +46,17 @@ def judge(rulebook, history, first, last):
     """(account, day) → AccountDay, after every evaluator has said the same about each."""
     evaluator = Evaluator(rulebook)
     together = evaluator.evaluate(history, first, last)
-    found = {}
+    changes = evaluator.changes(history, first, last)
+    found, scores = {}, {}
     for step in range((last - first).days + 1):
         day = first + timedelta(days=step)
-        rows = together.on(day)
-        found |= {(row.account, day): row for row in rows.take(list(range(len(rows))))}
-        single = evaluator.evaluate(history, day, day).on(day)
-        assert list(single.take(list(range(len(single))))) == list(rows.take(list(range(len(rows))))), day
+        rows, single, moved = together.on(day), evaluator.evaluate(history, day, day).on(day), changes.on(day)
+        found |= {(row.account, day): row for row in every(rows)}
+        scores |= {(account, day): score for account, score in zip(rows.accounts, rows.scores, strict=True)}
+        assert every(single) == every(rows), day
+        assert (single.scores, single.gone, single.counts()) == (rows.scores, rows.gone, rows.counts()), day
+        assert every(moved) == every(rows), day
+        assert (moved.gone, moved.alarmed, moved.counts()) == (rows.gone, rows.alarmed, rows.counts()), day
     seen = set()
     for name, (account, days) in accounts_of(rulebook, history, first, last).items():
         for number in days:
@@ -61,13 +65,33 @@ def judge(rulebook, history, first, last):
                 continue
             row = found[name, day]
             scored = account.scored(number)
-            assert (row.score, row.tier) == (scored.score, scored.tier), (name, day)
+            assert (scores[name, day], row.tier) == (scored.score, scored.tier), (name, day)
             for index, one in enumerate(evaluator.conditions.expressions):
                 truth = {True: Truth.TRUE, False: Truth.FALSE, None: Truth.UNKNOWN}[account.value(one, number)]
                 assert row.truth(index) is truth, (name, day, one.text)
             seen.add((name, day))
     assert seen == set(found)
-    return found
+    return {key: Judged(row, scores[key]) for key, row in found.items()}
+
+
+def every(rows):
+    """All rows of a day as nouns."""
+    return list(rows.take(list(range(len(rows)))))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What all evaluators say of one account on one day."""
+
+    row: object
+    score: float | None
+
+    @property
+    def tier(self):
+        return self.row.tier
+
+    def truth(self, index):
+        return self.row.truth(index)
 
 
 @dataclass

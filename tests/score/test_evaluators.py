@@ -48,7 +48,7 @@ def test_all_evaluators_agree_on_the_shipped_rules(sample, judged, day):
     assert len(found) > 2 * ACCOUNTS
     if day > FIRST + timedelta(days=30):
         assert {row.tier for row in found.values()} >= {"healthy", "monitor", "at_risk"}
-        assert any(Truth.TRUE in row.truths for row in found.values())
+        assert any(one.truth(index) is Truth.TRUE for one in found.values() for index in range(8))
 
 
 def test_evaluations_of_days_without_rows_are_empty(sample):
@@ -62,10 +62,11 @@ def test_facts_say_what_the_evaluation_says(sample):
     rulebook, history = sample
     evaluator = Evaluator(rulebook)
     rows = evaluator.evaluate(history, LAST, LAST).on(LAST)
-    some = list(rows.take([0, len(rows) // 2, len(rows) - 1]))
+    chosen = [0, len(rows) // 2, len(rows) - 1]
+    some = list(rows.take(chosen))
     facts = evaluator.facts(history, {LAST: [row.account for row in some], LAST - timedelta(days=7): ["nobody"]})
     assert {(one.account, one.score, one.tier) for one in facts.values()} == {
-        (row.account, row.score, row.tier) for row in some}
+        (row.account, rows.scores[index], row.tier) for index, row in zip(chosen, some, strict=True)}
     for row in some:
         values = facts[row.account, LAST].values
         assert values["account_name"] == row.name

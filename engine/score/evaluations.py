@@ -1,0 +1,180 @@
+"""What an evaluation found, as Arrow tables; an `AccountDay` is made only where something is to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Protocol
+
+import pyarrow
+from pyarrow import compute
+
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.queries import ROLES, TRUTHS_AT_ONCE
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+def from_epoch(days: int) -> date:
+    """A day of the history as a date."""
+    return date.fromordinal(EPOCH + days)
+
+
+def to_epoch(day: date) -> int:
+    """A date as a day of the history."""
+    return day.toordinal() - EPOCH
+
+
+class DayOfEvaluations:
+    """One day's rows: columns for counting, `AccountDay` for those that are asked for."""
+
+    def __init__(self, day: date, table: pyarrow.Table, conditions: Conditions) -> None:
+        """`table`: one row per account, in order, with the columns of `queries.decisions` or `queries.changes`."""
+        self.day = day
+        self._table = table
+        self._conditions = conditions
+        self._truths = [name for name in table.column_names if name.startswith("truths")]
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """Every account that has a row, in order."""
+        return list(self._table["account"].to_pylist())
+
+    @cached_property
+    def tiers(self) -> list[str | None]:
+        """Their tiers; None is unscored."""
+        return list(self._table["tier"].to_pylist())
+
+    @cached_property
+    def scores(self) -> list[float | None]:
+        """Their scores, where all days were evaluated. KeyError where only changes were: no decision turns on a score."""
+        return list(self._table["score"].to_pylist())
+
+    @cached_property
+    def gone(self) -> list[bool]:
+        """Whether no source has named them for so long that they are gone."""
+        return list(self._table["gone"].to_pylist())
+
+    @cached_property
+    def alarmed(self) -> list[bool]:
+        """Whether any trigger's condition is true."""
+        found = pyarrow.array([False] * len(self), pyarrow.bool_())
+        for number, name in enumerate(self._truths):
+            whens = [index - number * TRUTHS_AT_ONCE for index in self._conditions.whens
+                     if index // TRUTHS_AT_ONCE == number]
+            true = sum(2 << 2 * index for index in whens)
+            found = compute.or_(found, compute.not_equal(compute.bit_wise_and(self._table[name], true), 0))
+        return list(found.to_pylist())
+
+    def counts(self) -> dict[int, tuple[int, int]]:
+        """Condition → on how many accounts that are not gone it is true, and on how many it is unknown."""
+        here = self._table.filter(compute.invert(self._table["gone"]))
+        found: dict[int, tuple[int, int]] = {}
+        for index in range(len(self._conditions.expressions)):
+            column = here[f"truths{index // TRUTHS_AT_ONCE}"]
+            true, unknown = (compute.sum(compute.not_equal(
+                compute.bit_wise_and(column, bit << 2 * (index % TRUTHS_AT_ONCE)), 0)).as_py() for bit in (2, 1))
+            found[index] = true or 0, unknown or 0
+        return found
+
+    def take(self, rows: list[int]) -> Iterator[AccountDay]:
+        """The rows with these numbers as nouns, in their order."""
+        chosen = self._table.take(pyarrow.array(rows, pyarrow.int64()))
+        columns = {name: chosen[name].to_pylist() for name in ("account", "tier", "clear_of", *ROLES)}
+        packs = [chosen[name].to_pylist() for name in self._truths]
+        for index in range(len(rows)):
+            renewal = columns["renewal"][index]
+            yield AccountDay(
+                account=columns["account"][index], day=self.day, tier=columns["tier"][index],
+                truths=sum(pack[index] << 2 * TRUTHS_AT_ONCE * number for number, pack in enumerate(packs)),
+                clear_of=columns["clear_of"][index],
+                name=columns["name"][index] or columns["account"][index], contact=columns["contact"][index] or "",
+                csm=columns["csm"][index] or "", executive=columns["executive"][index] or "",
+                revenue=columns["revenue"][index], renewal=from_epoch(renewal) if renewal is not None else None,
+                opted_out=columns["opted_out"][index] is True)
+
+
+class Evaluations(Protocol):
+    """The evaluations of some days."""
+
+    def on(self, day: date) -> DayOfEvaluations:
+        """The rows of one day."""
+
+
+class EveryDay:
+    """Evaluations as one row per account and day, sorted by day and account."""
+
+    def __init__(self, table: pyarrow.Table, conditions: Conditions) -> None:
+        self._table, self._conditions = table, conditions
+        self._days = _Days(table)
+
+    def only(self, account: str) -> EveryDay:
+        """The rows of one account."""
+        return EveryDay(self._table.filter(compute.equal(self._table["account"], account)), self._conditions)
+
+    def on(self, day: date) -> DayOfEvaluations:
+        """The rows of one day."""
+        return DayOfEvaluations(day, self._days.on(to_epoch(day)), self._conditions)
+
+
+class Changes:
+    """Evaluations as the rows of the first day and, of the days after it, those in which something changed.
+
+    Days are asked for in order; going back begins anew.
+    """
+
+    def __init__(self, table: pyarrow.Table, ends: pyarrow.Table, conditions: Conditions, first: date) -> None:
+        """`table`: the rows, sorted by day and account. `ends`: the account and `day` of each account's last row."""
+        self._conditions, self._first = conditions, first
+        self._days, self._ends = _Days(table), _Days(ends)
+        self._nothing = table.slice(0, 0)
+        self._begin()
+
+    @property
+    def rows(self) -> int:
+        """How many rows came back."""
+        return self._days.rows
+
+    def _begin(self) -> None:
+        self._current, self._next = self._nothing, self._first
+
+    def on(self, day: date) -> DayOfEvaluations:
+        """The rows of one day."""
+        if day < self._next - timedelta(days=1):
+            self._begin()
+        while self._next <= day:
+            self._move(to_epoch(self._next))
+            self._next += timedelta(days=1)
+        return DayOfEvaluations(day, self._current, self._conditions)
+
+    def _move(self, day: int) -> None:
+        ended = self._ends.on(day - 1)["account"]
+        changed = self._days.on(day)
+        replaced = pyarrow.chunked_array([*ended.chunks, *changed["account"].chunks], pyarrow.string())
+        if not len(replaced):
+            return
+        stays = self._current.filter(compute.invert(compute.is_in(self._current["account"], replaced)))
+        self._current = pyarrow.concat_tables([stays, changed]).sort_by("account") if len(changed) else stays
+
+
+class _Days:
+    """A table that is sorted by day, cut into its days."""
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        self._table = table
+        self.rows = int(table.num_rows)
+        self._starts: dict[int, tuple[int, int]] = {}
+        position = 0
+        counts = table.group_by("day", use_threads=False).aggregate([("day", "count")])
+        for day, count in zip(counts["day"].to_pylist(), counts["day_count"].to_pylist(), strict=True):
+            self._starts[day] = (position, count)
+            position += count
+
+    def on(self, day: int) -> pyarrow.Table:
+        start, count = self._starts.get(day, (0, 0))
+        return self._table.slice(start, count)
