@@ -25,8 +25,10 @@ from forestall.engine.model.ports import Channel, Source
 from forestall.engine.model.rulebook import Existing, Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.rulebook.loader import load
+from forestall.engine.score.engine import DuckDb
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.settings import Settings, open_channel, open_source, read_settings
+from forestall.engine.score.spark import Spark
+from forestall.engine.settings import EngineName, Settings, open_channel, open_source, read_settings
 from forestall.engine.store import CommitReport, Store
 
 REHEARSAL = "folder"
@@ -70,11 +72,16 @@ class Project:
         return [open_source(self.settings, described, metrics) for described in self.settings.sources]
 
 
-def open_project(folder: Path, rules: Path | None = None) -> Project:
-    """Read the settings and the rules of a project. SettingsError or RulesError with every problem at once."""
+def open_project(folder: Path, rules: Path | None = None, engine: EngineName | None = None) -> Project:
+    """Read the settings and the rules of a project. SettingsError or RulesError with every problem at once.
+
+    `engine` None: the one that the settings name.
+    """
     settings = read_settings(folder)
     rulebook = load(rules or folder / "rules", settings)
-    return Project(settings, rulebook, Evaluator(rulebook))
+    named_at = Location("--engine") if engine else settings.engine_at
+    chosen = Spark(named_at) if (engine or settings.engine) is EngineName.SPARK else DuckDb()
+    return Project(settings, rulebook, Evaluator(rulebook, chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ class Passes:
         self._project, self._history, self._send, self._existing = project, history, send, existing
         self._progress = progress
         self._store: Store | None = None
+        project.evaluator.engine.start()
         with Store.open(project.store_path, read_only=True) as store:
             self._state = store.state()
         self._sources = project.sources()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
 from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
-from forestall.engine.errors import ForestallError, Problem, SettingsError, Severity
+from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, Severity
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.people import Destination, Directory, Person
@@ -22,11 +23,19 @@ from forestall.engine.rulebook.nodes import MapNode, ScalarNode
 FILE = "forestall.yaml"
 
 
+class EngineName(StrEnum):
+    """Where evaluation runs."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """forestall.yaml, checked. `project` is the folder where it stands; relative paths start there.
 
-    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`.
+    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`. `engine_at` is where
+    the engine is named.
     """
 
     project: Path
@@ -39,6 +48,8 @@ class Settings:
     state: Path
     deliveries: Path
     file: str = FILE
+    engine: EngineName = EngineName.DUCKDB
+    engine_at: Location = Location(FILE)
 
     def channel(self, name: str) -> AdapterSettings | None:
         """The channel of this name."""
@@ -118,6 +129,7 @@ class _Reader:
         self._no_secrets_in("destinations", "people")
         channels = self._adapters("channels")
         zone = self._zone(self._root.scalar("time_zone"), "`time_zone`")
+        engine = self._root.scalar("engine")
         return Settings(
             project=project,
             sources=self._adapters("sources"),
@@ -129,6 +141,8 @@ class _Reader:
             state=project / (self._root.text("state") or ".forestall"),
             deliveries=project / (self._root.text("deliveries") or "deliveries"),
             file=self._file,
+            engine=EngineName.SPARK if engine is not None and engine.text == EngineName.SPARK else EngineName.DUCKDB,
+            engine_at=engine.location if engine is not None else Location(self._file),
         )
 
     def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:

@@ -13,6 +13,7 @@ from forestall.engine.cli.report import pass_document, pass_lines
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.model.rulebook import Existing
 from forestall.engine.runtime import PassReport, Project, open_project, passes
+from forestall.engine.settings import EngineName
 
 LISTED = 20
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -26,14 +27,16 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--send", is_flag=True, help="Write what is decided and deliver it.")
 @click.option("--existing", type=click.Choice([one.value for one in Existing]),
               help="On the very first pass: open alerts for accounts that match already, or only record them.")
+@click.option("--engine", type=click.Choice([one.value for one in EngineName]),
+              help="Where evaluation runs, whatever forestall.yaml says.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def command(project: Path, rules: Path | None, day: datetime | None, until: datetime | None, send: bool,
-            existing: str | None, form: str) -> None:
+            existing: str | None, engine: str | None, form: str) -> None:
     """Collect, score, alert, plan; print what would be sent, and with --send deliver it.
 
     Without --send nothing is written and nothing is sent.
     """
-    opened = open_project(project, rules)
+    opened = open_project(project, rules, EngineName(engine) if engine else None)
     if not opened.settings.sources:
         _nothing_yet(form)
         return

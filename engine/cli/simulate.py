@@ -16,6 +16,7 @@ from forestall.engine.detect.history import History
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.runtime import Project, open_project
+from forestall.engine.settings import EngineName
 from forestall.engine.simulate.replay import replay
 from forestall.engine.simulate.summary import DaySummary, Replayed, summarise
 
@@ -29,13 +30,16 @@ DEFAULT_DAYS = 30
 @click.option("--rules", type=FOLDER, help="The rules to try, where they are not in the project's `rules`.")
 @click.option("--from", "first", type=DAY, help="The first day (default: 30 days before the last).")
 @click.option("--to", "last", type=DAY, help="The last day (default: the last day of the history).")
+@click.option("--engine", type=click.Choice([one.value for one in EngineName]),
+              help="Where evaluation runs, whatever forestall.yaml says.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(project: Path, rules: Path | None, first: datetime | None, last: datetime | None, form: str) -> None:
+def command(project: Path, rules: Path | None, first: datetime | None, last: datetime | None, engine: str | None,
+            form: str) -> None:
     """Decide every day of a period with the functions of production, and count alerts and deliveries.
 
     The replay begins with nothing open, so its first day shows what already matched. Nothing is written or sent.
     """
-    opened = open_project(project, rules)
+    opened = open_project(project, rules, EngineName(engine) if engine else None)
     history = opened.history
     begin, end = _period(opened, history, first.date() if first else None, last.date() if last else None)
     with shown() as progress:

@@ -212,6 +212,11 @@ class History:
         finally:
             connection.close()
 
+    def day_files(self, catalogue: Catalogue, first: date, last: date) -> list[tuple[pyarrow.Schema, list[Path]]]:
+        """The files that hold these days, by the columns that can be used: for an engine that reads them itself."""
+        with self._files_sound():
+            return sql.alike(catalogue, self._files(self._manifest.days, months_between(first, last)))
+
     def answers(self, catalogue: Catalogue, first: date, last: date, statement: str,
                 progress: Progress = quiet) -> Iterator[pyarrow.Table]:
         """The answers to a query, some accounts at a time; its view `history` is sorted by account and day."""
@@ -242,11 +247,14 @@ class History:
         except (duckdb.Error, pyarrow.ArrowInvalid, OSError) as error:
             if isinstance(error, (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException)):
                 raise      # a statement of ours is wrong, not a file
-            said = str(error).splitlines()[0]
-            raise HistoryError.one(Location(str(self.root)), "history-damaged",
-                                   f"a file of the history cannot be read or written ({said}).",
-                                   "Is the disk full? If a file is damaged, delete the folder and import again."
-                                   ) from None
+            raise self.damaged(error) from None
+
+    def damaged(self, error: Exception) -> HistoryError:
+        """What to say when an engine could not read or write a file."""
+        said = str(error).splitlines()[0]
+        return HistoryError.one(Location(str(self.root)), "history-damaged",
+                                f"a file of the history cannot be read or written ({said}).",
+                                "Is the disk full? If a file is damaged, delete the folder and import again.")
 
     def _files(self, by_month: dict[str, Path], months: Iterable[str]) -> list[Path]:
         wanted = set(months)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pyarrow import DataType, types
+from pyarrow import DataType, Schema, schema, types
 from pyarrow.parquet import read_schema
 
 from forestall.engine.model.catalogue import Catalogue, Metric
@@ -294,22 +295,75 @@ def sorted_view(catalogue: Catalogue, files: list[Path], first: date, last: date
 
 def _days_between(catalogue: Catalogue, files: list[Path], first: date, last: date) -> str:
     there = {field.name: field.type for file in files for field in read_schema(file)}
-    columns = "".join(f", {_shown(metric, there.get(metric.name))} AS {name(metric.name)}"
+    return select_days(catalogue, there, first, last, parquet(files) if files else "", DUCKDB)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What engines spell differently in that view: the quotation mark of names, and a date as days since 1970."""
+
+    mark: str
+    days: str
+
+    def name(self, identifier: str) -> str:
+        """A quoted identifier."""
+        return self.mark + identifier.replace(self.mark, self.mark * 2) + self.mark
+
+
+DUCKDB = Words('"', "CAST({} - DATE '1970-01-01' AS BIGINT)")
+SPARK = Words("`", "CAST(unix_date({}) AS BIGINT)")
+
+
+def select_days(catalogue: Catalogue, written: Mapping[str, DataType], first: date, last: date, source: str,
+                words: Words) -> str:
+    """The rows of the view from a table with the days as they are written; from none where `source` is empty."""
+    columns = "".join(f", {_shown(metric, written, words)} AS {words.name(metric.name)}"
                       for metric in catalogue.supplied())
-    if not files:
-        return (f"SELECT NULL::VARCHAR AS account, 0::BIGINT AS day, 0::BIGINT AS first_day, 0::BIGINT AS named_day, "
-                f"0::BIGINT AS back{columns} WHERE false")
+    if not source:
+        nobody = ", ".join(f"CAST(0 AS BIGINT) AS {column}" for column in ("day", "first_day", "named_day", "back"))
+        return f"SELECT CAST(NULL AS STRING) AS account, {nobody}{columns} WHERE false"
     begin, end = (one.toordinal() - date(1970, 1, 1).toordinal() for one in (first, last))
     return (f"SELECT account, day, first_day, named_day, {end} - day AS back{columns} "
-            f"FROM {parquet(files)} WHERE day BETWEEN {begin} AND {end}")
+            f"FROM {source} WHERE day BETWEEN {begin} AND {end}")
 
 
 _WRITTEN_AS = {Kind.NUMBER: (types.is_floating, types.is_integer, types.is_decimal), Kind.TEXT: (types.is_string,),
                Kind.FLAG: (types.is_boolean,), Kind.DATE: (types.is_date,)}
+_SHOWN_AS = {Kind.NUMBER: "DOUBLE", Kind.TEXT: "STRING", Kind.FLAG: "BOOLEAN", Kind.DATE: "BIGINT"}
 
 
-def _shown(metric: Metric, written: DataType | None) -> str:
-    column, dated = name(metric.name), metric.kind is Kind.DATE
-    if written is None or not any(fits(written) for fits in _WRITTEN_AS[metric.kind]):
-        return f"NULL::{'BIGINT' if dated else TYPES[metric.kind]}"
-    return f"({column} - DATE '1970-01-01')::BIGINT" if dated else column
+def usable(metric: Metric, written: Mapping[str, DataType]) -> bool:
+    """Whether the days hold this metric, and in a type of its kind."""
+    return metric.name in written and any(fits(written[metric.name]) for fits in _WRITTEN_AS[metric.kind])
+
+
+def _shown(metric: Metric, written: Mapping[str, DataType], words: Words) -> str:
+    column = words.name(metric.name)
+    if not usable(metric, written):
+        return f"CAST(NULL AS {_SHOWN_AS[metric.kind]})"
+    return words.days.format(column) if metric.kind is Kind.DATE else f"CAST({column} AS {_SHOWN_AS[metric.kind]})"
+
+
+def alike(catalogue: Catalogue, files: Iterable[Path]) -> list[tuple[Schema, list[Path]]]:
+    """The files of days by the columns that the catalogue can use: for Spark, which reads one form of table at a time.
+
+    A metric may be newer than a file, or have been written in another type there.
+    """
+    found: dict[Schema, list[Path]] = {}
+    for file in files:
+        there = read_schema(file)
+        written = dict(zip(there.names, there.types, strict=True))
+        columns = ["account", "day", "first_day", "named_day"]
+        columns += [metric.name for metric in catalogue.supplied() if usable(metric, written)]
+        found.setdefault(schema([(column, written[column]) for column in columns]), []).append(file)
+    return list(found.items())
+
+
+def spark_view(catalogue: Catalogue, sources: Iterable[tuple[str, Schema]], first: date, last: date, *,
+               chosen: bool) -> str:
+    """The view as Spark makes it, from tables with the days and what each of them holds."""
+    only = " AND account IN (SELECT account FROM chosen)" if chosen else ""
+    selects = [select_days(catalogue, dict(zip(there.names, there.types, strict=True)), first, last, source, SPARK)
+               + only for source, there in sources]
+    return ("CREATE OR REPLACE TEMPORARY VIEW history AS "
+            + (" UNION ALL ".join(selects) or select_days(catalogue, {}, first, last, "", SPARK)))

@@ -17,7 +17,7 @@ import ibis
 from ibis.expr import operations as ops
 
 from forestall.engine.language.columnar import Columns
-from forestall.engine.language.values import Column, Row
+from forestall.engine.language.values import Column, Row, number
 from forestall.engine.model.expression import Expression, Kind
 
 Combine = Callable[[Any, Any], Any]
@@ -56,89 +56,85 @@ class Streamed(Columns):
 
     def _over(self, source: Column, asked: tuple[object, ...], index: int, ask: Callable[[Any], Any]) -> Column:
         operation, first, last = asked
+        assert isinstance(operation, ops.Reduction)
+        argument = self._argument(source, operation, index, ask)
         days, shift = _days(first) - _days(last) + 1, _days(last)
-        if isinstance(operation, ops.Mean):
-            total = self._summed(source, operation, index, ask, days, shift)
-            known = self._counted(source, operation, index, ask, days, shift)
-            return self.define("w", [total, known], lambda row: row[total.name] / row[known.name])
+        if isinstance(operation, (ops.Min, ops.Max)):
+            return self._extreme(argument, isinstance(operation, ops.Min), days, shift)
+        known = self._sum(self._base(argument, "known", _is_known), days, shift)
         if isinstance(operation, ops.Count):
-            return self._counted(source, operation, index, ask, days, shift)
-        if isinstance(operation, ops.Sum):
-            return self._summed(source, operation, index, ask, days, shift)
-        return self._extreme(source, operation, index, ask, days, shift)
+            return known
+        total = self._sum(self._base(argument, "value", _or_zero), days, shift)
+        divided = isinstance(operation, ops.Mean)
+
+        def build(row: Row) -> Any:
+            answer = row[total.name] / row[known.name] if divided else row[total.name]
+            return (row[known.name] > number(0.0)).ifelse(answer, ibis.null())
+
+        return self.define("w", [total, known], build)
 
     def _argument(self, source: Column, operation: Any, index: int, ask: Callable[[Any], Any]) -> Column:
         """The column that is aggregated: the source as it is, or what the function makes of it first."""
         if isinstance(operation.arg, ops.Field):
             return source
-        key = (source.name, "argument", operation.arg)
-        if key not in self._spans:
-            self._spans[key] = self._add("b", source.level, source.rank + 1,
-                                         lambda row: _asked(row, source, ask)[index].op().arg.to_expr())
-        return self._spans[key]
+        return self._once((source.name, "argument", operation.arg), lambda: self._add(
+            "b", source.level, source.rank + 1, lambda row: _asked(row, source, ask)[index].op().arg.to_expr()))
 
-    def _counted(self, source: Column, operation: Any, index: int, ask: Callable[[Any], Any], days: int,
-                 shift: int) -> Column:
-        argument = self._argument(source, operation, index, ask)
-        key = (argument.name, "known")
-        if key not in self._spans:
-            self._spans[key] = self._add(
-                "b", argument.level, argument.rank + 1,
-                lambda row: row[argument.name].notnull().ifelse(ibis.literal(1, "int32"), ibis.literal(0, "int32")))
-        pieces = self._spanned("count", self._spans[key], days, shift, _added)
-        return self._put_together("count", self._spans[key], pieces, lambda one, two: one + two,
-                                  lambda one: one.fill_null(0))
+    def _base(self, column: Column, name: str, build: Callable[[Any], Any]) -> Column:
+        return self._once((column.name, name), lambda: self._add(
+            "b", column.level, column.rank + 1, lambda row: build(row[column.name])))
 
-    def _summed(self, source: Column, operation: Any, index: int, ask: Callable[[Any], Any], days: int,
-                shift: int) -> Column:
-        argument = self._argument(source, operation, index, ask)
-        return self._put_together("sum", argument, self._spanned("sum", argument, days, shift, _added), _added)
-
-    def _extreme(self, source: Column, operation: Any, index: int, ask: Callable[[Any], Any], days: int,
-                 shift: int) -> Column:
-        argument = self._argument(source, operation, index, ask)
-        name, combine = ("min", ibis.least) if isinstance(operation, ops.Min) else ("max", ibis.greatest)
-        tallest = 1 << (days.bit_length() - 1)
-        span = self._span(name, argument, tallest, combine)
-        # Spans may overlap: the smallest of 7 days is the smallest of the last 4 and of the 4 that ended 3 days ago.
-        pieces = [(span, shift)] if days == tallest else [(span, shift), (span, shift + days - tallest)]
-        return self._put_together(name, argument, pieces, combine)
-
-    def _spanned(self, name: str, column: Column, days: int, shift: int, combine: Combine) -> list[tuple[Column, int]]:
-        """Spans that lie end to end and cover so many days, each with how many days before today it ends."""
+    def _sum(self, column: Column, days: int, shift: int) -> Column:
+        """The sum over so many days, the last of them `shift` days before today. The column is never missing."""
         pieces = []
         for power in reversed(range(days.bit_length())):
             if days & (1 << power):
-                pieces.append((self._span(name, column, 1 << power, combine), shift))
+                pieces.append((self._span_sum(column, 1 << power), shift))
                 shift += 1 << power
-        return pieces
-
-    def _span(self, name: str, column: Column, days: int, combine: Combine) -> Column:
-        """The column combined over so many days, a power of two."""
-        if days == 1:
-            return column
-        key = (name, column.name, days)
-        if key not in self._spans:
-            half = self._span(name, column, days // 2, combine)
-            self._spans[key] = self._add(
-                "s", half.level + 1, 0, lambda row: combine(row[half.name], self._lagged(row, half, days // 2)))
-        return self._spans[key]
-
-    def _put_together(self, name: str, column: Column, pieces: list[tuple[Column, int]], combine: Combine,
-                      finish: Callable[[Any], Any] = lambda one: one) -> Column:
-        key = (name, column.name, *((span.name, back) for span, back in pieces))
         if len(pieces) == 1 and pieces[0][1] == 0:
             return pieces[0][0]
+        return self._once(("sum", *((span.name, back) for span, back in pieces)), lambda: self._add(
+            "w", max(span.level for span, _ in pieces) + 1, 0,
+            lambda row: sum(self._added(row, span, back) for span, back in pieces)))
+
+    def _span_sum(self, column: Column, days: int) -> Column:
+        """The sum over so many days, a power of two."""
+        if days == 1:
+            return column
+        half = self._span_sum(column, days // 2)
+        return self._once(("span", column.name, days), lambda: self._add(
+            "s", half.level + 1, 0, lambda row: row[half.name] + self._added(row, half, days // 2)))
+
+    def _added(self, row: Row, column: Column, back: int) -> Any:
+        """What so many days before adds to a sum: zero where that is another account's. Products beat CASE."""
+        if back == 0:
+            return row[column.name]
+        return row[column.name].lag(back, number(0.0)) * (self.rows(row) > back).cast("float64")
+
+    def _extreme(self, column: Column, least: bool, days: int, shift: int) -> Column:
+        """Spans may overlap: the least of 7 days is the least of the last 4 and of the 4 that ended 3 days ago."""
+        combine: Combine = ibis.least if least else ibis.greatest
+        tallest = 1 << (days.bit_length() - 1)
+        span = self._span_extreme(column, combine, tallest)
+        if days == tallest and shift == 0:
+            return span
+
+        def build(row: Row) -> Any:
+            recent = self._lagged(row, span, shift)
+            return recent if days == tallest else combine(recent, self._lagged(row, span, shift + days - tallest))
+
+        return self._once(("extreme", span.name, days, shift), lambda: self._add("w", span.level + 1, 0, build))
+
+    def _span_extreme(self, column: Column, combine: Combine, days: int) -> Column:
+        if days == 1:
+            return column
+        half = self._span_extreme(column, combine, days // 2)
+        return self._once((combine.__name__, column.name, days), lambda: self._add(
+            "s", half.level + 1, 0, lambda row: combine(row[half.name], self._lagged(row, half, days // 2))))
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], Column]) -> Column:
         if key not in self._spans:
-            level = max(span.level for span, _ in pieces) + 1
-
-            def build(row: Row) -> Any:
-                first, *others = (finish(self._lagged(row, span, back)) for span, back in pieces)
-                for other in others:
-                    first = combine(first, other)
-                return first
-
-            self._spans[key] = self._add("w", level, 0, build)
+            self._spans[key] = make()
         return self._spans[key]
 
 
@@ -164,9 +160,12 @@ def _asked(row: Row, source: Column, ask: Callable[[Any], Any]) -> list[Any]:
     return look.built
 
 
-def _added(one: Any, two: Any) -> Any:
-    """The sum of what is known of both."""
-    return ibis.coalesce(one + two, one, two)
+def _is_known(value: Any) -> Any:
+    return value.notnull().cast("float64")
+
+
+def _or_zero(value: Any) -> Any:
+    return value.cast("float64").fill_null(number(0.0))
 
 
 def _days(count: object) -> int:

@@ -11,7 +11,6 @@ from forestall.engine.errors import Location
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.expression import Expression
 
-
 WELL_ABOVE = 2      # points: an account that has just left a tier may fall back on the next day
 
 

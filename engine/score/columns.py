@@ -79,7 +79,9 @@ class _Scorecard:
 
             def build(row: Row) -> Any:
                 value = self._columns.value(row, measure.value.term)
-                return _held(_curve(curve, value) if curve is not None else value)
+                if curve is None:
+                    return _held(value)
+                return _curve(curve, value) if _is_held(curve) else _held(_curve(curve, value))
 
             self._measures[key] = self._columns.define("points", [measure.value.term], build)
         return self._measures[key]
@@ -134,8 +136,9 @@ class _Scorecard:
                 value = _filled(row[column.name], signal.missing)
                 points = points + value.notnull().ifelse(value * number(signal.weight), number(0.0))
                 weight = weight + value.notnull().ifelse(number(signal.weight), number(0.0))
+            # The mean of points from 0 to 100 needs no holding: what a sum adds in the last bits, rounding takes away.
             raw = points / (weight > number(0.0)).ifelse(weight, ibis.null())
-            score = (_held(raw) * number(10.0) + number(0.5) + number(ROUNDING_HAIR)).floor().cast("float64")
+            score = (raw * number(10.0) + number(0.5) + number(ROUNDING_HAIR)).floor().cast("float64")
             enough = self._coverage(row, profile) - number(card.minimum_coverage) >= -number(
                 slack(card.minimum_coverage))
             if card.unscored_days:
@@ -208,6 +211,11 @@ def _measures(profile: Profile) -> list[Measure]:
 
 def _held(points: Any) -> Any:
     return ibis.cases((points < number(0.0), number(0.0)), (points > number(100.0), number(100.0)), else_=points)
+
+
+def _is_held(curve: Points | Steps) -> bool:
+    pairs = curve.corners if isinstance(curve, Points) else curve.bands
+    return all(0.0 <= points <= 100.0 for _, points in pairs)
 
 
 def _curve(curve: Points | Steps, value: Any) -> Any:

@@ -35,6 +35,9 @@ class Engine(Protocol):
     def in_order(self) -> bool:
         """Whether `answers` reads its rows sorted by account and day, and keeps their order."""
 
+    def start(self) -> None:
+        """Make ready, before other work is done. UsageError when it cannot run here."""
+
     def reading(self, history: History, catalogue: Catalogue, first: date, last: date,
                 accounts: Iterable[str] | None = None) -> AbstractContextManager[Reading]:
         """The days from `first` through `last`, of all accounts or of these. HistoryError when a file is damaged."""
@@ -49,6 +52,9 @@ class DuckDb:
 
     dialect = "duckdb"
     in_order = True
+
+    def start(self) -> None:
+        """Nothing to do."""
 
     @contextmanager
     def reading(self, history: History, catalogue: Catalogue, first: date, last: date,

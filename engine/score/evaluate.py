@@ -1,4 +1,4 @@
-"""(Rulebook, history, days) → evaluations: scores, tiers and the truth of every condition. The only one in production."""
+"""(Rulebook, history, days) → evaluations: scores, tiers, truths of conditions. The only one in production."""
 
 from __future__ import annotations
 
@@ -35,16 +35,25 @@ class Evaluator:
 
     def changes(self, history: History, first: date, last: date, progress: Progress = quiet) -> Changes:
         """Tier and truths over the same days, from the rows in which something changed: for long periods."""
-        query, since = self._changes, first - timedelta(days=self._changes.back)
+        table = self.changed(history, first, last, progress)
+        with self.engine.reading(history, self.rulebook.catalogue, first, last) as reading:
+            ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account ORDER BY day")
+        by_day = table.sort_by([("day", "ascending"), ("account", "ascending")])
+        return Changes(by_day, ends, self.conditions, first)
+
+    def changed(self, history: History, first: date, last: date, progress: Progress = quiet) -> pyarrow.Table:
+        """The rows from `first` through `last` in which something changed, and those of `first`; in no order.
+
+        Columns: `account`, `day` (since 1970), `tier`, `clear_of`, `gone`, the roles, and `truths0`, `truths1`, … with
+        two bits for each condition.
+        """
+        query = self._changes
         begin, end = to_epoch(first), to_epoch(last)
         statement = (f"SELECT {', '.join(('account', 'day', *query.outputs))} FROM ({query.statement}) AS answer "
                      f"WHERE (changed OR day = {begin}) AND day BETWEEN {begin} AND {end}")
-        catalogue = self.rulebook.catalogue
-        found = list(self.engine.answers(history, catalogue, since, last, statement, progress))
-        with self.engine.reading(history, catalogue, first, last) as reading:
-            ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account ORDER BY day")
-        table = pyarrow.concat_tables(found).sort_by([("day", "ascending"), ("account", "ascending")])
-        return Changes(table, ends, self.conditions, first)
+        since = first - timedelta(days=query.back)
+        return pyarrow.concat_tables(
+            self.engine.answers(history, self.rulebook.catalogue, since, last, statement, progress))
 
     def facts(self, history: History,
               accounts_by_day: Mapping[date, Iterable[str]]) -> Mapping[tuple[str, date], Facts]:

@@ -52,7 +52,7 @@ class DayOfEvaluations:
 
     @cached_property
     def scores(self) -> list[float | None]:
-        """Their scores, where all days were evaluated. KeyError where only changes were: no decision turns on a score."""
+        """Their scores. KeyError where only changes were evaluated: no decision turns on a score."""
         return list(self._table["score"].to_pylist())
 
     @cached_property
