@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from forestall.engine.cli.console import as_json, counted, print_problems
+from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook import loader, schema, source
 from forestall.engine.rulebook.weights import shares
+from forestall.engine.score.look_back import beyond
 from forestall.engine.settings import FILE, Settings, adapter_problems, inspect_settings
 
 
@@ -67,6 +69,8 @@ def _look(project: Path, rules: Path) -> _Finding:
                                 "`forestall init DIR` writes an example.", Severity.WARNING))
     inspection = loader.inspect(rules, settings)
     problems.extend(inspection.problems)
+    if settings is not None and inspection.rulebook is not None:
+        problems.extend(_too_young(settings, inspection.rulebook))
     stories = sorted((rules / "tests").glob("*.yaml"))
     for story in stories:
         document = source.read(story)
@@ -76,6 +80,14 @@ def _look(project: Path, rules: Path) -> _Finding:
     files = (*files, *inspection.files, *(str(story) for story in stories))
     problems.sort(key=lambda one: (one.severity is Severity.WARNING, one.location, one.code, one.message))
     return _Finding(inspection.rulebook, tuple(problems), files)
+
+
+def _too_young(settings: Settings, rulebook: Rulebook) -> tuple[Problem, ...]:
+    """What looks further back than the history reaches; nothing where there is no history yet."""
+    manifest = read_manifest(settings.state / "history")
+    if manifest.first is None or manifest.through is None:
+        return ()
+    return tuple(beyond(rulebook, (manifest.through - manifest.first).days + 1))
 
 
 def _print(found: _Finding) -> None:

@@ -140,7 +140,9 @@ class History:
         connection.execute(sql.write_accounts(accounts))
         stale_from = min(stale, manifest.stale_from) if manifest.stale_from else stale
         sources = tuple(sorted({*manifest.sources, source}))
-        self._manifest = replace(manifest, accounts=accounts, stale_from=stale_from, sources=sources)
+        news = _one(connection, sql.FIRST_NEWS)
+        first = min(news, manifest.first) if manifest.first else news
+        self._manifest = replace(manifest, accounts=accounts, first=first, stale_from=stale_from, sources=sources)
 
     # -- one row per account and day -----------------------------------------------------------------------------------
 

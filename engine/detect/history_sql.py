@@ -30,6 +30,9 @@ SELECT least(
 """
 
 
+FIRST_NEWS = "SELECT min(greatest(as_of, received_on)) FROM fresh"
+
+
 def name(identifier: str) -> str:
     """A quoted identifier."""
     return '"' + identifier.replace('"', '""') + '"'

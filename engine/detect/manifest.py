@@ -18,6 +18,7 @@ NAME = "manifest.json"
 class Manifest:
     """The files of the history, by month (`2014-12`). `through` is the last day that `days` covers.
 
+    `first` is the first day that anybody was named on (None: nobody yet, or not written down by an older version).
     `stale_from` is the first day whose rows no longer follow from the arrivals (None: all do). `digest` tells for which
     catalogue the days were built, `sources` who has spoken so far.
     """
@@ -28,6 +29,7 @@ class Manifest:
     generation: int = 0
     digest: str = ""
     sources: tuple[str, ...] = ()
+    first: date | None = None
     through: date | None = None
     stale_from: date | None = None
 
@@ -67,7 +69,7 @@ def _manifest(content: bytes, root: Path, path: Path) -> Manifest:
             days={month: root / name for month, name in stored["days"].items()},
             accounts=root / stored["accounts"] if stored["accounts"] else None,
             generation=stored["generation"], digest=stored["digest"], sources=tuple(stored["sources"]),
-            through=_date(stored["through"]), stale_from=_date(stored["stale_from"]))
+            first=_date(stored.get("first")), through=_date(stored["through"]), stale_from=_date(stored["stale_from"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise HistoryError.one(Location(str(path)), "history-damaged", "this is no manifest of a history.",
                                "Delete the folder and import again.") from None
@@ -78,6 +80,7 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     stored = {
         "version": VERSION, "generation": manifest.generation, "digest": manifest.digest,
         "sources": list(manifest.sources),
+        "first": manifest.first.isoformat() if manifest.first else None,
         "through": manifest.through.isoformat() if manifest.through else None,
         "stale_from": manifest.stale_from.isoformat() if manifest.stale_from else None,
         "accounts": str(manifest.accounts.relative_to(root)) if manifest.accounts else None,

@@ -14,7 +14,7 @@ from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Play, Rulebook, Trigger, tier_alert
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.score.queries import look_back
+from forestall.engine.score.look_back import look_back
 
 LEAST_DAYS_AGO = 7          # "then" in a message is at least a week before the alert opened
 RECURRING_DAYS_AGO = 30     # and a month before a recurring play

@@ -15,7 +15,7 @@ from forestall.engine.model.rulebook import Rulebook, Trigger
 from forestall.engine.score.account import Account
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import from_epoch, to_epoch
-from forestall.engine.score.queries import look_back
+from forestall.engine.score.look_back import look_back
 from forestall.engine.score.scorecard import Scored
 
 AGO = 7      # days: "then" in an explanation

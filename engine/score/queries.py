@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,14 +11,15 @@ import ibis
 from ibis.config import Config
 
 from forestall.engine.language.columnar import Columns
-from forestall.engine.language.functions import FUNCTIONS, slack
+from forestall.engine.language.functions import slack
 from forestall.engine.language.latest import NotPointwise, OneDay
 from forestall.engine.language.streamed import Streamed
 from forestall.engine.language.values import Build, Column, Row, Values, number
-from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole, Term, parts
+from forestall.engine.model.expression import Expression, Kind, Name, NameRole, Term
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.columns import add_scorecard
 from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.look_back import look_back
 
 TRUTHS_AT_ONCE = 31      # two bits each in a 64-bit integer, whose sign stays out of it
 ROLES = ("name", "contact", "csm", "executive", "revenue", "renewal", "opted_out")
@@ -82,27 +83,6 @@ def details(rulebook: Rulebook, dialect: str) -> Query:
     for name in named:
         outputs[f"f_{name.name}"] = columns.define("f", [name], partial(columns.value, term=name))
     return Query(sql(columns.table(outputs), dialect), look_back(rulebook, named), tuple(outputs))
-
-
-def look_back(rulebook: Rulebook, terms: Iterable[Term]) -> int:
-    """How many days before a day the values of these terms depend on."""
-    card = rulebook.scorecard
-    measures = [measure.value.term for profile in card.profiles for signal in profile.signals
-                for measure in ([signal.measure] if signal.measure else [part.measure for part in signal.parts])]
-    conditions = [one.applies_to.term for one in card.profiles if one.applies_to]
-    conditions += [tier.when.term for tier in card.tiers if tier.when]
-    scored = max((_reach(rulebook, term, 0) for term in [*measures, *conditions]), default=0)
-    return max((_reach(rulebook, term, scored) for term in terms), default=scored)
-
-
-def _reach(rulebook: Rulebook, term: Term, scored: int) -> int:
-    if isinstance(term, Name):
-        derived = rulebook.catalogue.metrics[term.name].derived if term.role is NameRole.DERIVED else None
-        if derived is not None:
-            return _reach(rulebook, derived.term, scored)
-        return scored if term.role in (NameRole.SIGNAL, NameRole.SCORE, NameRole.TIER) else 0
-    own = FUNCTIONS[term.function].back(term.window) if isinstance(term, Call) else 0
-    return own + max((_reach(rulebook, part, scored) for part in parts(term)), default=0)
 
 
 SCORE = Name("score", Kind.NUMBER, NameRole.SCORE)

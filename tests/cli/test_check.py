@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,22 @@ def test_it_answers_at_once_because_it_imports_nothing_heavy(arguments: list[str
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
                           cwd=ROOT)
     assert heavy.isdisjoint(done.stderr.split())
+
+
+def test_what_looks_further_back_than_the_history_is_said(sampled: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    shutil.copytree(sampled / "rules", rules)
+    triggers = rules / "triggers.yaml"
+    line = "  long_ago:\n    when: usual(logins_14d, days=200) > 5\n"
+    triggers.write_text(triggers.read_text().replace("triggers:\n", f"triggers:\n{line}", 1))
+    done = CliRunner().invoke(cli, ["check", "--project", str(sampled), "--rules", str(rules)])
+    assert done.exit_code == 0
+    said = [one for one in done.output.splitlines() if "days back" in one]
+    assert len(said) == 1
+    number = 1 + triggers.read_text().split("\n").index("    when: usual(logins_14d, days=200) > 5")
+    assert f"triggers.yaml:{number}:11" in said[0]
+    assert "`when` of trigger long_ago looks 206 days back, and the history holds 90." in said[0]
+
+
+def test_nothing_is_said_of_a_history_that_reaches_far_enough(sampled: Path) -> None:
+    assert "days back" not in CliRunner().invoke(cli, ["check", "--project", str(sampled)]).output

@@ -12,7 +12,7 @@ from forestall.engine.rulebook.loader import load
 from forestall.engine.score.account import Account
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.score.queries import look_back
+from forestall.engine.score.look_back import look_back
 
 ARROW = {Kind.NUMBER: pa.float64(), Kind.TEXT: pa.string(), Kind.FLAG: pa.bool_(), Kind.DATE: pa.date32()}
 LAST = date(2026, 3, 31)
