@@ -25,7 +25,7 @@ import click
 import pytest
 
 from forestall.engine.cli.main import VERBS, cli
-from forestall.engine.language.functions import FUNCTIONS
+from forestall.engine.language.manual import with_functions
 from forestall.engine.rulebook import loader
 from forestall.engine.settings import inspect_settings
 
@@ -261,31 +261,6 @@ def test_not_yet_lists_every_key_that_is_refused() -> None:
 # -- language ----------------------------------------------------------------------------------------------------------
 
 
-def said(answer: object) -> str:
-    if isinstance(answer, bool):
-        return str(answer).lower()
-    return f"{answer:g}" if isinstance(answer, float) else "missing"
-
-
-def written(signature: str) -> list[str]:
-    """`held(c, days=n | weeks=n)` as the two forms that people write."""
-    first, bar, last = signature.partition(" | ")
-    return [f"{first})", f"{first[:first.rindex(' ')]} {last}"] if bar else [signature]
-
-
-def function_table() -> str:
-    """The table of docs/language.md, from the one table of functions."""
-    rows = ["| function | what it gives | example |", "|---|---|---|"]
-    for function in FUNCTIONS.values():
-        example = function.example
-        values = [value for value in example.x if not isinstance(value, str)]
-        seen = ", ".join("missing" if value is None else f"{value:g}" for value in values)
-        told = f"`{example.text}` is {said(example.answer)}" + (f" when x is {seen}" if seen else "")
-        signatures = " or ".join(f"`{one}`" for one in written(function.signature()))
-        rows.append(f"| {signatures} | {function.about} | {told} |")
-    return "\n".join(rows) + "\n"
-
-
-def test_language_md_shows_the_table_of_functions() -> None:
-    table = function_table()
-    assert table in (DOCS / "language.md").read_text(encoding="utf-8"), f"docs/language.md should have\n{table}"
+def test_language_md_is_what_the_table_of_functions_says() -> None:
+    page = (DOCS / "language.md").read_text(encoding="utf-8")
+    assert page == with_functions(page), "`make docs` writes it anew"
