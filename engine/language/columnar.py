@@ -15,9 +15,11 @@ from typing import Any
 import ibis
 
 from forestall.engine.language.functions import FUNCTIONS, POINT_TO_POINT
+from forestall.engine.language.statement import Statement
 from forestall.engine.language.values import TYPES, Build, Column, Row, Values, bounded, number, staged
 from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole
 
+FIXED = ("account", "day", "first_day", "named_day")
 __all__ = ["Build", "Column", "Columns", "Ready", "Recording", "Row", "bounded", "number"]
 
 
@@ -124,10 +126,14 @@ class Columns(Values):
     def _lag(self, source: Column, back: int) -> Column:
         return self._window(source, ("ago", back), 0, lambda look: look.ago(back))
 
-    def table(self, outputs: Mapping[str, Column]) -> Any:
+    def statement(self, outputs: Mapping[str, Column], dialect: str) -> Statement:
         """The whole query: every column in its SELECT, then the columns that are wanted."""
         schema = {"account": "string", "day": "int64", "first_day": "int64", "named_day": "int64"}
         schema |= {name: TYPES[kind] for name, kind in self._metrics.items() if name in self.used}
-        table = staged(ibis.table(schema, name="history"), self._all)
-        chosen = {name: table[column.name] for name, column in outputs.items()}
-        return table.select("account", "day", "first_day", "named_day", **chosen)
+        whole = staged(Statement.of(ibis.table(schema, name="history"), dialect), self._all)
+        return whole.choosing(chosen(outputs))
+
+
+def chosen(outputs: Mapping[str, Column]) -> dict[str, str]:
+    """Every column of an answer, and where it comes from."""
+    return {name: name for name in FIXED} | {name: column.name for name, column in outputs.items()}

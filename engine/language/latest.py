@@ -15,8 +15,9 @@ from typing import Any
 
 import ibis
 
-from forestall.engine.language.columnar import Columns, Ready, Recording
+from forestall.engine.language.columnar import Columns, Ready, Recording, chosen
 from forestall.engine.language.functions import FUNCTIONS, POINT_TO_POINT, Reach
+from forestall.engine.language.statement import Statement
 from forestall.engine.language.values import TYPES, Column, Row, Values, staged
 from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole, Term, walk
 
@@ -103,7 +104,7 @@ class OneDay:
             if any(column.level for column in self._scan.defined):
                 raise NotPointwise
 
-    def table(self, outputs: Mapping[str, Column]) -> Any:
+    def statement(self, outputs: Mapping[str, Column], dialect: str) -> Statement:
         """The whole query: the day, the days before it, the aggregates, then every column in its SELECT."""
         fixed = {"account": "string", "day": "int64", "first_day": "int64", "named_day": "int64", "back": "int64"}
         used = set[str]().union(*self.fetched.values(), self._scan.used)
@@ -116,18 +117,19 @@ class OneDay:
                     **{f"account at {offset}": history.account},
                     **{stored(name, offset): history[name] for name in sorted(names)})
                 whole = whole.left_join(before, whole.account == before[f"account at {offset}"])
-        if self._aggregates:
-            whole = self._joined(whole, history)
-        table = staged(whole, self.all)
-        chosen = {name: table[column.name] for name, column in outputs.items()}
-        return table.select("account", "day", "first_day", "named_day", **chosen)
+        day = self._joined(whole, history, dialect) if self._aggregates else Statement.of(whole, dialect)
+        return staged(day, self.all).choosing(chosen(outputs))
 
-    def _joined(self, whole: Row, history: Row) -> Row:
+    def _joined(self, whole: Row, history: Row, dialect: str) -> Statement:
         nearest, furthest = min(near for near, _ in self._reach), max(far for _, far in self._reach)
-        scanned = staged(history.filter(history.back.between(nearest, furthest)), self._scan.defined)
-        over = scanned.group_by(**{"account over": scanned.account}).aggregate(
-            **{name: build(scanned) for name, build in self._aggregates.values()})
-        return whole.left_join(over, whole.account == over["account over"])
+        scanned = staged(Statement.of(history.filter(history.back.between(nearest, furthest)), dialect),
+                         self._scan.defined)
+        row = scanned.stand_in()
+        over = Statement.of(row.group_by(**{"account over": row.account}).aggregate(
+            **{name: build(row) for name, build in self._aggregates.values()}), dialect, {"layer below": scanned})
+        looked = over.stand_in("layer over")
+        return Statement.of(whole.left_join(looked, whole.account == looked["account over"]), dialect,
+                            {"layer over": over})
 
 
 class DayBefore(Values):

@@ -21,6 +21,7 @@ from forestall.engine.language.values import Column, Row, number
 from forestall.engine.model.expression import Expression, Kind
 
 Combine = Callable[[Any, Any], Any]
+ALL = ibis.window()      # every row, as they come
 
 
 class Streamed(Columns):
@@ -52,7 +53,7 @@ class Streamed(Columns):
         """The value so many rows before; missing where that is another account's."""
         if back == 0:
             return row[column.name]
-        return (self.rows(row) > back).ifelse(row[column.name].lag(back), ibis.null())
+        return (self.rows(row) > back).ifelse(row[column.name].lag(back).over(ALL), ibis.null())
 
     def _over(self, source: Column, asked: tuple[object, ...], index: int, ask: Callable[[Any], Any]) -> Column:
         operation, first, last = asked
@@ -109,7 +110,7 @@ class Streamed(Columns):
         """What so many days before adds to a sum: zero where that is another account's. Products beat CASE."""
         if back == 0:
             return row[column.name]
-        return row[column.name].lag(back, number(0.0)) * (self.rows(row) > back).cast("float64")
+        return row[column.name].lag(back, number(0.0)).over(ALL) * (self.rows(row) > back).cast("float64")
 
     def _extreme(self, column: Column, least: bool, days: int, shift: int) -> Column:
         """Spans may overlap: the least of 7 days is the least of the last 4 and of the 4 that ended 3 days ago."""

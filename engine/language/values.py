@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import ibis
 
 from forestall.engine.language.functions import FUNCTIONS, TOLERANCE, Reach, slack
+from forestall.engine.language.statement import Statement
 from forestall.engine.model.expression import (
     Arithmetic,
     Call,
@@ -40,6 +42,7 @@ LARGEST = 1e15
 LAST = (10**6, 0)      # behind every other level
 
 
+@cache
 def number(value: float) -> Any:
     """A 64-bit float that no engine reads as a decimal."""
     return ibis.literal(repr(float(value))).cast("float64")
@@ -322,12 +325,15 @@ def _near(operator: str, difference: Any, room: Any) -> Any:
             return difference < -room
 
 
-def staged(table: Row, columns: Iterable[Column]) -> Row:
-    """The table with these columns, all of one level and rank in one SELECT."""
-    ibis.options.sql.fuse_selects = False
-    ordered = list(columns)
-    for stage in sorted({(column.level, column.rank) for column in ordered}):
-        row = table
-        table = row.mutate(**{
-            column.name: column.build(row) for column in ordered if (column.level, column.rank) == stage})
-    return table
+def staged(below: Statement, columns: Iterable[Column]) -> Statement:
+    """The query with these columns, all of one level and rank in one SELECT."""
+    stages: dict[tuple[int, int], list[Column]] = {}
+    for column in columns:
+        stages.setdefault((column.level, column.rank), []).append(column)
+    for _, stage in sorted(stages.items()):
+        below = below.adding(partial(_built, stage))
+    return below
+
+
+def _built(columns: Iterable[Column], row: Row) -> dict[str, Any]:
+    return {column.name: column.build(row) for column in columns}

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import ibis
-from ibis.config import Config
 
 from forestall.engine.language.columnar import Columns
 from forestall.engine.language.functions import slack
@@ -42,7 +41,7 @@ def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query
     columns = Columns(_supplied(rulebook), _derived(rulebook))
     _score(rulebook, columns)
     outputs = _scored(columns) | _decisive(rulebook, conditions, columns)
-    return Query(sql(columns.table(outputs), dialect), _back(rulebook, conditions), tuple(outputs))
+    return Query(columns.statement(outputs, dialect).text, _back(rulebook, conditions), tuple(outputs))
 
 
 def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query | None:
@@ -50,10 +49,9 @@ def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: st
     query = OneDay(_supplied(rulebook), _derived(rulebook), lambda values: _score(rulebook, values))
     try:
         outputs = _scored(query.at(0)) | _decisive(rulebook, conditions, query.at(0))
-        table = query.table(outputs)
     except NotPointwise:
         return None
-    return Query(sql(table, dialect), _back(rulebook, conditions), tuple(outputs))
+    return Query(query.statement(outputs, dialect).text, _back(rulebook, conditions), tuple(outputs))
 
 
 def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streaming: bool) -> Query:
@@ -64,12 +62,16 @@ def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streami
     columns = (Streamed if streaming else Columns)(_supplied(rulebook), _derived(rulebook))
     _score(rulebook, columns)
     outputs = _decisive(rulebook, conditions, columns)
-    table = columns.table(outputs)
     frame = ibis.window() if streaming else ibis.window(group_by="account", order_by="day")
-    changed = table.day == table.first_day
-    for name in outputs:
-        changed = changed | ~table[name].identical_to(table[name].lag(1).over(frame))
-    return Query(sql(table.mutate(changed=changed), dialect), _back(rulebook, conditions) + 1, tuple(outputs))
+
+    def changed(row: Row) -> dict[str, Any]:
+        answer = row.day == row.first_day
+        for name in outputs:
+            answer = answer | ~row[name].identical_to(row[name].lag(1).over(frame))
+        return {"changed": answer}
+
+    statement = columns.statement(outputs, dialect).adding(changed)
+    return Query(statement.text, _back(rulebook, conditions) + 1, tuple(outputs))
 
 
 def details(rulebook: Rulebook, dialect: str) -> Query:
@@ -82,7 +84,7 @@ def details(rulebook: Rulebook, dialect: str) -> Query:
     outputs = {"score": columns.column(SCORE), "tier": columns.column(TIER)}
     for name in named:
         outputs[f"f_{name.name}"] = columns.define("f", [name], partial(columns.value, term=name))
-    return Query(sql(columns.table(outputs), dialect), look_back(rulebook, named), tuple(outputs))
+    return Query(columns.statement(outputs, dialect).text, look_back(rulebook, named), tuple(outputs))
 
 
 SCORE = Name("score", Kind.NUMBER, NameRole.SCORE)
@@ -152,19 +154,6 @@ def _roles(rulebook: Rulebook, values: Values) -> dict[str, Column]:
         else:
             found[role] = values.define(role, [], _nothing(empty.get(role, "string")))
     return found
-
-
-class _SparkOptions(Config):      # type: ignore[misc]  # Ibis publishes no types
-    """What Ibis asks of its Spark backend while it compiles. Loading that backend sets it too, but takes pandas."""
-
-    treat_nan_as_null: bool = False      # a NaN ends at the door
-
-
-def sql(table: Any, dialect: str) -> str:
-    """An Ibis table as the text of a query."""
-    if dialect == "pyspark" and ibis.options.pyspark is None:
-        ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(table, dialect=dialect, pretty=False))
 
 
 def _packed(values: Values, terms: Sequence[Term]) -> Build:
