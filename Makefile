@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test test-spark lint bench clean
+.PHONY: demo test test-spark lint docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/.installed
@@ -39,15 +39,19 @@ test: .venv/.installed-for-tests lint
 test-spark: .venv-spark/.installed
 	@.venv-spark/bin/python -m pytest -rs tests/spark || [ $$? -eq 5 ]      # 5: it did not run, and has said why
 
+# The table of functions in docs/language.md, from the functions themselves.
+docs: .venv/.installed
+	@$(RUN)/python -m forestall.engine.language.manual docs/language.md
+
 lint: .venv/.installed-for-tests
 	@$(RUN)/ruff check .
 	@$(RUN)/mypy
 
-bench: .venv/.installed
-	@$(RUN)/python benchmarks/pass_100k.py --write
+bench: .venv-bench/.installed
+	@.venv-bench/bin/python benchmarks/everything.py --write
 
 clean:
-	@rm -rf .venv .venv-spark demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-spark .venv-bench demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find engine adapters tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/.made
@@ -67,6 +71,17 @@ clean:
 	@$(RUN)/python -m venv .venv-spark
 	@$(INSTALL:$(RUN)/%=.venv-spark/bin/%) hatchling
 	@$(INSTALL:$(RUN)/%=.venv-spark/bin/%) --no-build-isolation --editable '.[dev,spark]'
+	@touch $@
+
+# rule-engine wants a python-dateutil older than ours: hence an environment and constraints of its own.
+INSTALL_FOR_BENCH = $(patsubst constraints.txt,.venv-bench/constraints.txt,$(INSTALL:$(RUN)/%=.venv-bench/bin/%))
+
+.venv-bench/.installed: pyproject.toml constraints.txt | .venv/.made
+	@echo "Installing Forestall and other rule engines into .venv-bench; this is done once and takes about a minute."
+	@$(RUN)/python -m venv .venv-bench
+	@sed 's/^python-dateutil==.*/python-dateutil==2.9.0.post0/' constraints.txt > .venv-bench/constraints.txt
+	@$(INSTALL_FOR_BENCH) hatchling
+	@$(INSTALL_FOR_BENCH) --no-build-isolation --editable '.[bench]'
 	@touch $@
 
 .venv/.made:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+from ibis.backends.sql import compilers
 from ibis.config import Config
 from ibis.expr import operations as ops
 
@@ -61,4 +62,5 @@ class Statement:
 def _compiled(table: Any, dialect: str) -> str:
     if dialect == "pyspark" and ibis.options.pyspark is None:
         ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(table, dialect=dialect, pretty=False))
+    compiler = getattr(compilers, dialect).compiler      # what ibis.to_sql calls after some copying that is not needed
+    return str(compiler.to_sqlglot(table).sql(dialect=compiler.dialect, copy=False))

@@ -117,11 +117,10 @@ class Values(ABC):
             (need.level, need.rank) if isinstance(need, Column) else self.place(need) for need in needs)
         return self._add(prefix, level, rank, build)
 
-    def define_last(self, prefix: str, needs: Iterable[Term], build: Build) -> Column:
-        """A column over terms that no other column needs; it stands in the last SELECT."""
-        for term in needs:
-            self.place(term)
-        return self._add(prefix, *LAST, build)
+    def define_last(self, prefix: str, term: Term) -> Column:
+        """A column with the value of a term that stands behind all others, for what is made of it at the very end."""
+        self.place(term)
+        return self._add(prefix, *LAST, lambda row: self.value(row, term))
 
     def bind(self, name: str, column: Column) -> None:
         """From now on the name (a signal, `score`, `tier`) stands for this column."""

@@ -14,7 +14,7 @@ from forestall.engine.language.functions import slack
 from forestall.engine.language.latest import NotPointwise, OneDay
 from forestall.engine.language.streamed import Streamed
 from forestall.engine.language.values import Build, Column, Row, Values, number
-from forestall.engine.model.expression import Expression, Kind, Name, NameRole, Term
+from forestall.engine.model.expression import Expression, Kind, Name, NameRole
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.columns import add_scorecard
 from forestall.engine.score.conditions import Conditions
@@ -111,10 +111,11 @@ def _decisive(rulebook: Rulebook, conditions: Conditions, values: Values) -> dic
                "gone": values.define("gone", [], lambda row: row.day - row.named_day >= rulebook.gone_after)}
     values.share(terms)
     outputs |= _roles(rulebook, values)
-    # Truths are worked out last, all in one SELECT: no SELECT below has to carry them.
+    # Truths are worked out last, all in one SELECT, and packed in the next: no SELECT below has to carry them.
+    flags = [values.define_last("t", term) for term in terms]
     for start in range(0, len(terms), TRUTHS_AT_ONCE):
-        some = terms[start:start + TRUTHS_AT_ONCE]
-        outputs[f"truths{start // TRUTHS_AT_ONCE}"] = values.define_last("t", some, _packed(values, some))
+        some = flags[start:start + TRUTHS_AT_ONCE]
+        outputs[f"truths{start // TRUTHS_AT_ONCE}"] = values.define("p", some, _packed(some))
     return outputs
 
 
@@ -156,12 +157,12 @@ def _roles(rulebook: Rulebook, values: Values) -> dict[str, Column]:
     return found
 
 
-def _packed(values: Values, terms: Sequence[Term]) -> Build:
+def _packed(flags: Sequence[Column]) -> Build:
     """Conditions as 2, 1 (unknown), 0, two bits each, the first one lowest."""
     def build(row: Row) -> Any:
         answer = None
-        for index, term in enumerate(terms):
-            flag, unit = values.value(row, term), 1 << 2 * index
+        for index, column in enumerate(flags):
+            flag, unit = row[column.name], 1 << 2 * index
             truth = ibis.cases((flag, ibis.literal(2 * unit, "int64")), (~flag, ibis.literal(0, "int64")),
                                else_=ibis.literal(unit, "int64"))
             answer = truth if answer is None else answer + truth
