@@ -41,7 +41,8 @@ def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int =
     figures.add("rows that came back", f"{found.num_rows:,}")
     gigabytes = apart(memory_of_ours, folder / "whole", days)
     figures.add("most memory: ours, in a process of its own", f"{gigabytes:.1f} GB", "under 2 GB", gigabytes < 2)
-    figures.add("most memory: by hand, in a process of its own", f"{apart(memory_by_hand, folder / 'whole', days):.1f} GB")
+    theirs = apart(memory_by_hand, folder / "whole", days)
+    figures.add("most memory: by hand, in a process of its own", f"{theirs:.1f} GB")
     same = figures.same("rows, tiers, roles and truths of both", differences(found, table))
     del found, table
     more(figures, folder, some, days, runs)

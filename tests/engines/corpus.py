@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
-from engines.statements import every_day, one_day
+from engines.statements import forms
 from forestall.engine.errors import Location
 from forestall.engine.language.check import Vocabulary, check
 from forestall.engine.language.per_account import AccountEvaluator
@@ -104,20 +104,16 @@ def history(some):
 
 
 def disagreements(engine, some):
-    """Where an engine answers otherwise than written, asked about every day and about today alone, in words."""
+    """Where an engine answers otherwise than written, in any form, asked about today, in words."""
     expressions = [case.expression for case in some]
     engine.load(history(some))
-    rows = {row["account"]: row for row in engine.rows(every_day(expressions, KINDS, dialect=engine.dialect))
-            if row["day"] == TODAY}
-    statement, answered = one_day(expressions, KINDS, dialect=engine.dialect)
-    today = {row["account"]: row for row in engine.rows(statement, TODAY)}
-    asked = [("every day", rows, range(len(expressions))), ("today alone", today, answered)]
     wrong = []
-    for form, found, numbers in asked:
-        for number in numbers:
-            case, answer = some[number], found[some[number].place][f"e{number}"]
+    for form in forms(engine):
+        rows, answered = form.ask(engine, expressions, [TODAY], KINDS)
+        for number in answered:
+            case, answer = some[number], rows[some[number].place, TODAY][f"e{number}"]
             if not same(case.answer, answer):
-                wrong.append(f"{case.place}, {form}: {case.expression.text} is {answer!r}, not {case.answer!r}")
+                wrong.append(f"{case.place}, {form.name}: {case.expression.text} is {answer!r}, not {case.answer!r}")
     return wrong
 
 

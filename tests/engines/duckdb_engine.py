@@ -17,11 +17,9 @@ class DuckDb:
         self._connection.execute("CREATE OR REPLACE TABLE stored AS FROM said")
         self._connection.unregister("said")
 
-    def rows(self, statement, today=None):
-        """The rows of a query: over every day, or about the day `today` alone."""
-        chosen = "*" if today is None else f"*, {today} - day AS back"
-        until = "" if today is None else f" WHERE day <= {today}"
-        self._connection.execute(f"CREATE OR REPLACE VIEW history AS SELECT {chosen} FROM stored{until}")
+    def rows(self, statement, view):
+        """The rows of a query over this view of the history."""
+        self._connection.execute(f"CREATE OR REPLACE TABLE history AS {view}")
         return self._connection.sql(statement).to_arrow_table().to_pylist()
 
     def close(self):

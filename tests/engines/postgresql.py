@@ -115,19 +115,17 @@ class PostgreSql:
         """Take this Arrow table as the history."""
         columns = ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in history.schema)
         with self._connection.cursor() as cursor:
-            cursor.execute(f"DROP TABLE IF EXISTS stored CASCADE; CREATE TABLE stored ({columns})")
+            cursor.execute(f"DROP TABLE IF EXISTS stored; CREATE TABLE stored ({columns})")
             with cursor.copy("COPY stored FROM STDIN") as copy:
                 for row in zip(*(column.to_pylist() for column in history.columns), strict=True):
                     copy.write_row(row)
 
-    def rows(self, statement, today=None):
-        """The rows of a query: over every day, or about the day `today` alone."""
+    def rows(self, statement, view):
+        """The rows of a query over this view of the history."""
         from psycopg.rows import dict_row
 
-        chosen = "*" if today is None else f"*, {today} - day AS back"
-        until = "" if today is None else f" WHERE day <= {today}"
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(f"DROP VIEW IF EXISTS history; CREATE VIEW history AS SELECT {chosen} FROM stored{until}")
+            cursor.execute(f"DROP TABLE IF EXISTS history; CREATE TABLE history AS {view}")
             return cursor.execute(statement.encode()).fetchall()      # bytes: a % in it means itself
 
     def close(self):

@@ -55,11 +55,9 @@ class Spark:
         """Take this Arrow table as the history."""
         self._session.createDataFrame(history).coalesce(2).createOrReplaceTempView("stored")
 
-    def rows(self, statement, today=None):
-        """The rows of a query: over every day, or about the day `today` alone."""
-        chosen = "*" if today is None else f"*, {today} - day AS back"
-        until = "" if today is None else f" WHERE day <= {today}"
-        self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW history AS SELECT {chosen} FROM stored{until}")
+    def rows(self, statement, view):
+        """The rows of a query over this view of the history."""
+        self._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW history AS {view}")
         return self._session.sql(statement).toArrow().to_pylist()
 
     def close(self):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from engines.corpus import alone, cases, disagreements, same, topics
 from engines.duckdb_engine import DuckDb
+from engines.statements import forms
 
 from forestall.engine.language.functions import FUNCTIONS, Reach
 from forestall.engine.model.expression import Call, walk
@@ -40,7 +41,8 @@ def test_all_accounts_answer_as_written(duckdb_engine, topic):
 def test_a_wrong_answer_is_noticed(duckdb_engine, topic):
     case = next(case for case in cases(topic) if case.answer is not None)
     wrong = disagreements(duckdb_engine, [replace(case, answer=None)])
-    assert [case.place in one for one in wrong] in ([True], [True, True])
+    assert {one.split(",")[0] for one in wrong} == {case.place}
+    assert len(wrong) >= len(forms(duckdb_engine)) - 1      # one day alone may have left it to the windows
 
 
 def test_every_function_has_a_file_of_cases():

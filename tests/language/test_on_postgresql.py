@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 from engines.corpus import alone, cases, disagreements, read, topics
-from engines.generated import Batch
 from engines.postgresql import NoServer, PostgreSql
-from language.test_agreement import FIRST_DAY
-
-SEEDS, EXPRESSIONS = range(100, 108), 25
+from judge.batch import SEEDS, batch
+from judge.verdict import disagreements as judged
+from judge.verdict import told
 
 
 @pytest.fixture(scope="module")
@@ -45,5 +44,5 @@ def test_a_product_too_close_to_zero_stops_postgresql(postgresql):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_postgresql_agrees_on_made_up_expressions(postgresql, seed):
-    wrong = Batch.of(seed, EXPRESSIONS).disagreements(postgresql, [FIRST_DAY + 14])
-    assert not wrong, "\n".join(wrong)
+    wrong = judged(postgresql, batch(seed))
+    assert not wrong, told(wrong)

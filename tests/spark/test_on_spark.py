@@ -5,15 +5,15 @@
 
 import pytest
 from engines.corpus import cases, disagreements, topics
-from engines.generated import Batch
 from engines.spark import NoSpark, Spark, found
-from language.test_agreement import FIRST_DAY
+from judge.batch import SEEDS, batch
+from judge.verdict import disagreements as judged
+from judge.verdict import told
 
 if missing := found():
     pytest.skip(f"the language did not run on Spark: {missing}", allow_module_level=True)
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")      # the sockets between Python and Java
-SEEDS, EXPRESSIONS = range(200, 217), 12
 
 
 @pytest.fixture(scope="module")
@@ -38,5 +38,5 @@ def test_spark_answers_as_written(spark, topic):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_spark_agrees_on_made_up_expressions(spark, seed):
-    wrong = Batch.of(seed, EXPRESSIONS).disagreements(spark, [FIRST_DAY + 14])
-    assert not wrong, "\n".join(wrong)
+    wrong = judged(spark, batch(seed))
+    assert not wrong, told(wrong)
