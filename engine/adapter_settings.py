@@ -39,15 +39,31 @@ def prepared(described: AdapterSettings, group: str) -> tuple[Any, object]:
     return kind, filled
 
 
+def offered(group: str) -> Mapping[str, type]:
+    """The settings of every adapter that is installed, by its name; one that cannot be loaded is left out."""
+    from importlib import metadata
+
+    found: dict[str, type] = {}
+    for point in sorted(metadata.entry_points(group=group), key=lambda one: one.name):
+        try:
+            found[point.name] = point.load().Settings
+        except (ImportError, AttributeError):
+            continue
+    return found
+
+
 def _adapter(described: AdapterSettings, group: str, findings: Findings) -> Any:
     from importlib import metadata  # takes longer to import than the rest of this module
 
     points = {point.name: point for point in metadata.entry_points(group=group)}
     noun = _noun(group)
     if described.adapter not in points:
+        other = CHANNELS if group == SOURCES else SOURCES
+        elsewhere = described.adapter in {point.name for point in metadata.entry_points(group=other)}
+        hint = f"`{described.adapter}` is a {_noun(other)}: it belongs below `{_noun(other)}s:`." if elsewhere else ""
         findings.say(described.location, "unknown-adapter",
                      f"{noun} {described.name} needs an adapter that is not installed: `{described.adapter}`.",
-                     did_you_mean(described.adapter, points) or f"There are: {', '.join(sorted(points))}.")
+                     hint or did_you_mean(described.adapter, points) or f"There are: {', '.join(sorted(points))}.")
         return None
     try:
         return points[described.adapter].load()

@@ -27,17 +27,19 @@ class Location:
 
 
 class Severity(StrEnum):
-    """Whether a problem stops the rules from loading or only deserves a look."""
+    """Whether a problem stops the rules from loading or only deserves a look. A note is advice (`forestall lint`)."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing a person can mend: where it is, what it is, and how to mend it.
 
-    `code` is short, lower case with dashes and never changes its meaning (`unknown-name`).
+    `code` is short, lower case with dashes and never changes its meaning (`unknown-name`). `word` is the name that it is
+    about, where there is one: the same name need not be said many times.
     """
 
     location: Location
@@ -45,6 +47,7 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+    word: str = ""
 
     def __str__(self) -> str:
         hint = f" {self.hint}" if self.hint else ""

@@ -25,7 +25,7 @@ from forestall.engine.model.ports import Channel, Source
 from forestall.engine.model.rulebook import Existing, Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.rulebook.loader import load
-from forestall.engine.score.engine import DuckDb
+from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.spark import Spark
 from forestall.engine.settings import EngineName, Settings, open_channel, open_source, read_settings
@@ -45,12 +45,7 @@ class Project:
     @property
     def directory(self) -> Directory:
         """Whom rules can address, with the channels by which roles are reached."""
-        return replace(self.settings.directory, email_channel=self._channel("email"),
-                       slack_channel=self._channel("slack"))
-
-    def _channel(self, adapter: str) -> str:
-        found = (channel.name for channel in self.settings.channels if channel.adapter == adapter)
-        return next(found, adapter)
+        return reached(self.settings)
 
     @property
     def history(self) -> History:
@@ -60,7 +55,7 @@ class Project:
     @property
     def store_path(self) -> Path:
         """Rehearsal and live keep apart: what a rehearsal opened never stands in the way of the real thing."""
-        return self.settings.state / ("live.db" if self.settings.live else "rehearsal.db")
+        return store_path(self.settings)
 
     def today(self) -> date:
         """Today in the project's time zone."""
@@ -72,6 +67,19 @@ class Project:
         return [open_source(self.settings, described, metrics) for described in self.settings.sources]
 
 
+def reached(settings: Settings) -> Directory:
+    """Everybody that the settings name, with the channels by which roles are reached."""
+    def channel(adapter: str) -> str:
+        return next((one.name for one in settings.channels if one.adapter == adapter), adapter)
+
+    return replace(settings.directory, email_channel=channel("email"), slack_channel=channel("slack"))
+
+
+def store_path(settings: Settings) -> Path:
+    """The state database of rehearsal, or of the real thing."""
+    return settings.state / ("live.db" if settings.live else "rehearsal.db")
+
+
 def open_project(folder: Path, rules: Path | None = None, engine: EngineName | None = None) -> Project:
     """Read the settings and the rules of a project. SettingsError or RulesError with every problem at once.
 
@@ -79,9 +87,13 @@ def open_project(folder: Path, rules: Path | None = None, engine: EngineName | N
     """
     settings = read_settings(folder)
     rulebook = load(rules or folder / "rules", settings)
+    return Project(settings, rulebook, Evaluator(rulebook, chosen_engine(settings, engine)))
+
+
+def chosen_engine(settings: Settings, engine: EngineName | None = None) -> Engine:
+    """Where evaluation runs; it is not started yet."""
     named_at = Location("--engine") if engine else settings.engine_at
-    chosen = Spark(named_at) if (engine or settings.engine) is EngineName.SPARK else DuckDb()
-    return Project(settings, rulebook, Evaluator(rulebook, chosen))
+    return Spark(named_at) if (engine or settings.engine) is EngineName.SPARK else DuckDb()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class Passes:
         if not self._send:
             self._state = before.after(decided.decisions)
             return report
-        channels = open_channels(project, rows)
+        channels = open_channels(project.settings, rows)
         self._store = store = self._store or Store.open(project.store_path)
         self._history.publish()
         commit = store.commit(decided.decisions, rows, datetime.now(UTC))
@@ -214,10 +226,9 @@ def _no_leftovers(project: Project) -> Iterator[None]:
         raise
 
 
-def open_channels(project: Project, rows: tuple[OutboxRow, ...]) -> Mapping[str, Channel]:
+def open_channels(settings: Settings, rows: tuple[OutboxRow, ...]) -> Mapping[str, Channel]:
     """The channels of the settings, or in rehearsal the folder in the place of each."""
-    settings = project.settings
-    directory = project.directory
+    directory = reached(settings)
     names = {channel.name for channel in settings.channels} | {row.delivery.channel for row in rows} | {
         directory.email_channel, directory.slack_channel}
     if not settings.live:

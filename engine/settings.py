@@ -16,9 +16,11 @@ from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.ports import Channel, ChannelType, Source, SourceType
-from forestall.engine.rulebook import durations, schema, source
+from forestall.engine.model.schedule import Schedule, clock_time, interval
+from forestall.engine.rulebook import durations, links, schema, source
+from forestall.engine.rulebook.causes import causes
 from forestall.engine.rulebook.findings import Findings
-from forestall.engine.rulebook.nodes import MapNode, ScalarNode
+from forestall.engine.rulebook.nodes import ListNode, MapNode, ScalarNode
 
 FILE = "forestall.yaml"
 
@@ -34,8 +36,8 @@ class EngineName(StrEnum):
 class Settings:
     """forestall.yaml, checked. `project` is the folder where it stands; relative paths start there.
 
-    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`. `engine_at` is where
-    the engine is named.
+    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the
+    place that names the engine. `owners` are the people and destinations that hear of rules that cannot be used.
     """
 
     project: Path
@@ -47,9 +49,11 @@ class Settings:
     gone_after: int
     state: Path
     deliveries: Path
+    engine: EngineName
+    engine_at: Location
+    owners: tuple[str, ...] = ()
+    passes: Schedule | None = None
     file: str = FILE
-    engine: EngineName = EngineName.DUCKDB
-    engine_at: Location = Location(FILE)
 
     def channel(self, name: str) -> AdapterSettings | None:
         """The channel of this name."""
@@ -74,7 +78,7 @@ def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...
     findings = Findings()
     findings.extend(schema.check(document.root, "settings"))
     settings = _Reader(document.root, document.file, findings).settings(project)
-    return settings, findings.sorted()
+    return settings, causes(findings.found(), {}, ())
 
 
 def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
@@ -130,11 +134,12 @@ class _Reader:
         channels = self._adapters("channels")
         zone = self._zone(self._root.scalar("time_zone"), "`time_zone`")
         engine = self._root.scalar("engine")
+        directory = Directory(self._people(), self._destinations(channels))
         return Settings(
             project=project,
             sources=self._adapters("sources"),
             channels=channels,
-            directory=Directory(self._people(), self._destinations(channels)),
+            directory=directory,
             time_zone=zone or ZoneInfo("UTC"),
             live=self._root.text("delivery") == "live",
             gone_after=self._gone_after(),
@@ -143,6 +148,8 @@ class _Reader:
             file=self._file,
             engine=EngineName.SPARK if engine is not None and engine.text == EngineName.SPARK else EngineName.DUCKDB,
             engine_at=engine.location if engine is not None else Location(self._file),
+            owners=self._owners(directory, {channel.adapter for channel in channels}),
+            passes=self._passes(),
         )
 
     def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:
@@ -166,11 +173,13 @@ class _Reader:
             if manager is not None and manager.text not in nodes:
                 self._findings.say(manager.location, "unknown-person",
                                    f"`manager` of person {key} is nobody of `people`: `{manager.text}`.",
-                                   did_you_mean(manager.text, nodes.entries) or "Add them to `people`.")
+                                   did_you_mean(manager.text, nodes.entries) or "Add them to `people`.",
+                                   word=manager.text)
             elif manager is not None and manager.text == key:
                 self._findings.say(manager.location, "unknown-person", f"person {key} is their own manager.",
                                    "Name somebody else, or take the line away.")
             self._zone(node.scalar("time_zone"), f"`time_zone` of person {key}")
+            links.email(node.get("email"), f"`email` of person {key}", self._findings)
             people[key] = Person(key=key, name=node.text("name") or key.replace("_", " ").title(),
                                  email=node.text("email"), slack=node.text("slack"), manager=node.text("manager"),
                                  time_zone=node.text("time_zone"))
@@ -191,7 +200,8 @@ class _Reader:
             if channel is not None and channel.text not in names:
                 self._findings.say(channel.location, "unknown-channel",
                                    f"`channel` of {what} names no channel: `{channel.text}`.",
-                                   did_you_mean(channel.text, names) or "Add it below `channels:`.")
+                                   did_you_mean(channel.text, names) or "Add it below `channels:`.",
+                                   word=channel.text)
             address = node.text("url") or node.text("to")
             if "url" in node and "to" in node:
                 self._findings.say(node.key_location("to"), "too-many", f"{what} has `url` and `to`.",
@@ -199,8 +209,48 @@ class _Reader:
             elif "url" not in node and "to" not in node and not self._misspelt(node):
                 self._findings.say(entry.key.location, "missing-key", f"{what} has no address.",
                                    "Add `url` for a webhook, `to` for Slack or email.")
+            links.link(node.get("url"), f"`url` of {what}", self._findings)
             found[entry.key.text] = Destination(entry.key.text, node.text("channel"), address)
         return found
+
+    def _owners(self, directory: Directory, adapters: set[str]) -> tuple[str, ...]:
+        written = self._root.get("owners")
+        items = written.items if isinstance(written, ListNode) else (written,)
+        named = [item for item in items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
+        for item in named:
+            person = directory.people.get(item.text)
+            if item.text in directory.destinations:
+                continue
+            if person is None:
+                self._findings.say(item.location, "unknown-owner",
+                                   f"`owners` names no person and no destination: `{item.text}`.",
+                                   did_you_mean(item.text, [*directory.people, *directory.destinations])
+                                   or "Add them to `people`, or name a destination.")
+            elif not (person.slack and "slack" in adapters) and not (person.email and "email" in adapters):
+                self._findings.say(item.location, "owner-out-of-reach",
+                                   f"person {item.text} of `owners` cannot be reached.",
+                                   "Give them an `email` and add a channel for email, or `slack` and one for Slack.")
+        return tuple(item.text for item in named)
+
+    def _passes(self) -> Schedule | None:
+        node = self._root.map("passes")
+        at, every = node.scalar("at"), node.scalar("every")
+        if at is not None and every is not None:
+            self._findings.say(node.key_location("every"), "too-many", "`passes` has `at` and `every`.", "Keep one.")
+        elif at is not None:
+            time = clock_time(at.text)
+            if time is not None:
+                return Schedule(at=time)
+            self._findings.say(at.location, "no-time-of-day", f"`at` of `passes` is no time of the day: `{at.text}`.",
+                               "Write it like 06:00.")
+        elif every is not None:
+            length = interval(every.text)
+            if length is not None:
+                return Schedule(every=length)
+            self._findings.say(every.location, "no-interval",
+                               f"`every` of `passes` cannot be read: `{every.text}`.",
+                               "Write 15 minutes, 1 hour or 1 day; a minute to a week.")
+        return None
 
     def _misspelt(self, node: MapNode) -> bool:
         return any(key not in ("channel", "secret") for key in node.entries)

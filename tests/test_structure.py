@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "sample": ({"errors", "model"}, "made-up histories, which must not know how they will be judged"),
     "detect": ({"errors", "model"}, "sources to history"),
     "score": ({"errors", "model", "language", "rulebook", "detect"}, "history to scores, tiers and truths"),
+    "lint": ({"errors", "model", "language", "rulebook", "detect", "score"}, "rules and history to advice"),
     "store": ({"errors", "model"}, "the state database: nouns in, nouns out"),
     "alert": ({"errors", "model", "language", "rulebook", "detect", "score"}, "truths to alerts"),
     "intervene": ({"errors", "model", "language", "templates", "rulebook", "detect", "score", "alert", "store"},
@@ -42,9 +43,10 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "runtime": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
                 "wires the parts into a pass"),
-    "serve": ({"errors", "model", "settings", "score", "store", "runtime"}, "passes by the clock"),
+    "serve": ({"errors", "model", "rulebook", "settings", "score", "store", "intervene", "runtime"},
+              "passes by the clock, and rules taken over meanwhile"),
     "cli": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "sample", "detect",
-             "score", "store", "alert", "intervene", "measure", "learn", "simulate", "runtime", "serve"},
+             "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate", "runtime", "serve"},
             "one module per verb"),
     "adapters": ({"model"}, "the outside world, seen through the protocols of engine/model/ports.py"),
 }
@@ -164,7 +166,7 @@ def test_nothing_names_the_machine_it_was_made_on() -> None:
 
 
 def test_what_must_answer_at_once_imports_nothing_heavy() -> None:
-    heavy = {"ibis", "duckdb", "pyarrow", "pandas", "sqlalchemy", "httpx", "slack_sdk", "rich"}
+    heavy = {"ibis", "duckdb", "pyarrow", "pandas", "sqlalchemy", "httpx", "slack_sdk", "rich", "pyspark", "py4j"}
     for arguments in (["--help"], ["check"]):
         code = ("import sys\nsys.argv = ['forestall', *sys.argv[1:]]\n"
                 "from forestall.engine.cli.main import main\n"

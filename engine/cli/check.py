@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from forestall.engine.cli.console import as_json, counted, print_problems
+from forestall.engine.cli.console import PAGE, as_json, counted, print_problems
 from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.rulebook import Rulebook
@@ -17,6 +17,9 @@ from forestall.engine.rulebook import loader, schema, source
 from forestall.engine.rulebook.weights import shares
 from forestall.engine.score.look_back import beyond
 from forestall.engine.settings import FILE, Settings, adapter_problems, inspect_settings
+
+
+_UNSURE = frozenset({"unknown-key", "wrong-type", "empty", "missing-key", "wrong-name", "unknown-channel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,29 @@ class _Finding:
               help="The folder where forestall.yaml stands.")
 @click.option("--rules", type=click.Path(path_type=Path), default=None, show_default="PROJECT/rules",
               help="The folder with the rules.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-              help="json: as schemas/output/check.json describes it.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text",
+              show_default=True, help="json: as schemas/output/check.json describes it; github: annotations of a "
+                                      "workflow; sarif: SARIF 2.1.0, for code scanning and editors.")
 def command(project: Path, rules: Path | None, form: str) -> None:
     """Check the rules and forestall.yaml, and say what they hold.
 
     Every problem comes with its file, line and column, and with a cure. Exit code 1 when the rules cannot be used.
     """
     found = _look(project, rules or project / "rules")
-    if form == "json":
-        click.echo(json.dumps(_document(found), indent=2, ensure_ascii=False))
-    else:
-        _print(found)
+    match form:
+        case "json":
+            click.echo(json.dumps(_document(found), indent=2, ensure_ascii=False))
+        case "github":
+            from forestall.engine.cli import reports
+
+            for line in reports.github(found.problems):
+                click.echo(line)
+        case "sarif":
+            from forestall.engine.cli import reports
+
+            click.echo(json.dumps(reports.sarif(found.problems), indent=2, ensure_ascii=False))
+        case _:
+            _print(found)
     if found.errors:
         sys.exit(1)
 
@@ -57,9 +71,11 @@ def _look(project: Path, rules: Path) -> _Finding:
     problems: list[Problem] = []
     settings: Settings | None = None
     files: tuple[str, ...] = ()
+    unsure = False      # a destination may be missing only because forestall.yaml is wrong: not said again
     if (project / FILE).exists():
         settings, wrong = inspect_settings(project)
         problems.extend(wrong)
+        unsure = any(problem.code in _UNSURE for problem in wrong)
         files = (str(project / FILE),)
         if settings is not None:
             problems.extend(adapter_problems(settings))
@@ -67,7 +83,7 @@ def _look(project: Path, rules: Path) -> _Finding:
         problems.append(Problem(Location(str(project / FILE)), "no-settings",
                                 "there is no such file, so people, channels and destinations were not checked.",
                                 "`forestall init DIR` writes an example.", Severity.WARNING))
-    inspection = loader.inspect(rules, settings)
+    inspection = loader.inspect(rules, None if unsure else settings)
     problems.extend(inspection.problems)
     if settings is not None and inspection.rulebook is not None:
         problems.extend(_too_young(settings, inspection.rulebook))
@@ -92,6 +108,8 @@ def _too_young(settings: Settings, rulebook: Rulebook) -> tuple[Problem, ...]:
 
 def _print(found: _Finding) -> None:
     print_problems(found.problems)
+    if found.problems:
+        click.echo(f"\n{PAGE} explains each code in brackets.")
     warned = len(found.problems) - found.errors
     warnings = f", {counted(warned, 'warning')}" if warned else ""
     if found.errors or found.rulebook is None:

@@ -9,6 +9,7 @@ import click
 
 from forestall.engine.errors import Location, Problem, Severity
 
+PAGE = "docs/problems.md"
 _WIDTH = 110
 
 
@@ -18,7 +19,8 @@ def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
     for problem in problems:
         color = "red" if problem.severity is Severity.ERROR else "yellow"
         click.echo(click.style(str(problem.location), bold=True) + ": "
-                   + click.style(str(problem.severity), fg=color) + f": {problem.message}", err=err)
+                   + click.style(str(problem.severity), fg=color) + f": {problem.message} "
+                   + click.style(f"[{problem.code}]", dim=True), err=err)
         # a secret that stands in the file must not travel on into a build log
         for line in _excerpt(problem.location, texts) if problem.code != "secret-in-file" else ():
             click.echo(f"    {line}", err=err)

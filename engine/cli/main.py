@@ -15,11 +15,15 @@ from forestall.engine.errors import ForestallError
 # What each verb does, said here so that --help need not import any of them.
 VERBS: Mapping[str, str] = MappingProxyType({
     "check": "Check the rules: say what is wrong and where, or what they hold.",
+    "lint": "Give advice about rules that can be used.",
     "run": "Do one pass: collect, score, alert, plan. Sends only with --send.",
+    "serve": "Do passes by the clock, and take over changed rules meanwhile.",
     "simulate": "Replay a period and count what would have been sent.",
     "explain": "Say why an account has its score, tier and alerts.",
     "history": "Bring earlier facts into the history.",
     "init": "Write a new folder with rules that are ready to edit.",
+    "diff": "Say in words what changed between two revisions of the rules.",
+    "schema": "Write schemas for editors that know the names of these rules.",
     "test": "Run the stories in rules/tests/.",
 })
 

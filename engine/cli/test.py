@@ -9,10 +9,13 @@ from pathlib import Path
 import click
 
 from forestall.engine.cli.console import counted
+from forestall.engine.cli.junit import junit
 from forestall.engine.cli.progress import shown
 from forestall.engine.runtime import Project, open_project
+from forestall.engine.simulate.coverage import Reached, coverage
+from forestall.engine.simulate.outcome import Told
 from forestall.engine.simulate.stories import read_stories
-from forestall.engine.simulate.telling import Told, tell
+from forestall.engine.simulate.telling import tell
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -20,8 +23,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command("test", short_help="Run the stories in rules/tests/.")
 @click.option("--project", type=FOLDER, default=".", help="The folder with forestall.yaml.")
 @click.option("--rules", type=FOLDER, help="The rules, where they are not in the project's `rules`.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(project: Path, rules: Path | None, form: str) -> None:
+@click.option("--coverage", "covered", is_flag=True, help="Say what of the rules no story reaches.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
+def command(project: Path, rules: Path | None, covered: bool, form: str) -> None:
     """Tell every story through the engine and say where it went otherwise than expected.
 
     Exit code 1 when a story fails.
@@ -32,10 +36,14 @@ def command(project: Path, rules: Path | None, form: str) -> None:
     with shown() as progress:
         told = list(tell(opened.evaluator, opened.directory, stories, progress))
     failed = [one for one in told if one.misses]
+    reached = coverage(opened.rulebook, told) if covered else None
     if form == "json":
-        click.echo(json.dumps(_document(opened, told), ensure_ascii=False))
+        click.echo(json.dumps(_document(opened, told, reached), ensure_ascii=False))
+    elif form == "junit":
+        click.echo(junit(told), nl=False)
     else:
         _print(told, failed, folder)
+        _print_coverage(reached or ())
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -49,17 +57,28 @@ def _print(told: Sequence[Told], failed: Sequence[Told], folder: Path) -> None:
         click.echo(click.style("failed", fg="red") + f"  {one.story.name}")
         for miss in one.misses:
             click.echo(f"        {miss.expectation.location}: day {miss.day}: expected {miss.expected}; {miss.got}")
+            click.echo(f"            {miss.because}")
     passed = len(told) - len(failed)
     click.echo(f"{counted(len(told), 'story', 'stories')}: {passed} passed, {len(failed)} failed.")
 
 
-def _document(project: Project, told: Sequence[Told]) -> dict[str, object]:
+def _print_coverage(reached: Sequence[Reached]) -> None:
+    for one in reached:
+        click.echo(f"{one.name:<10}{len(one.all) - len(one.missing):>3} of {len(one.all)}"
+                   + (f"; no story reaches: {', '.join(one.missing)}" if one.missing else "")
+                   + (f"; cannot happen to one account: {', '.join(one.cannot)}" if one.cannot else ""))
+
+
+def _document(project: Project, told: Sequence[Told], reached: Sequence[Reached] | None) -> dict[str, object]:
     return {
         "version": 1, "rulebook": project.rulebook.digest, "passed": sum(not one.misses for one in told),
         "failed": sum(bool(one.misses) for one in told),
         "stories": [{
             "name": one.story.name, "file": one.story.location.file, "line": one.story.location.line,
             "passed": not one.misses,
-            "misses": [{"day": miss.day, "expected": miss.expected, "got": miss.got,
+            "misses": [{"day": miss.day, "expected": miss.expected, "got": miss.got, "because": miss.because,
                         "file": miss.expectation.location.file, "line": miss.expectation.location.line}
-                       for miss in one.misses]} for one in told]}
+                       for miss in one.misses]} for one in told],
+        "coverage": None if reached is None else {
+            one.name: {"all": list(one.all), "missing": list(one.missing), "cannot": list(one.cannot)}
+            for one in reached}}

@@ -33,6 +33,7 @@ from forestall.engine.detect.manifest import (
     read_manifest,
     write_manifest,
 )
+from forestall.engine.detect.said import Said, said_of
 from forestall.engine.errors import HistoryError, Location
 from forestall.engine.model.catalogue import Catalogue, Metric
 
@@ -230,6 +231,12 @@ class History:
             yield from pieces.answers(
                 connection, stretches, lambda between: sql.sorted_view(catalogue, files, first, last, between),
                 statement, lambda done: progress("evaluate", done, len(stretches)))
+
+    def said(self, catalogue: Catalogue, account: str, by: date) -> dict[str, Said]:
+        """Metric → when a source last said it of this account, as was known by the end of the day `by`."""
+        months = [month for month in self._manifest.arrivals if bounds(month)[0] <= by]
+        with session() as connection, self._files_sound():
+            return said_of(connection, catalogue, self._files(self._manifest.arrivals, months), account, by)
 
     def last_arrival(self) -> date | None:
         """The last day that any source spoke of; None when nothing has arrived."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, nodes
 
@@ -101,23 +102,33 @@ class _Text:
     line: int
     shift: int
 
-    def problem(self, line: int, word: str, code: str, message: str, hint: str = "") -> Problem:
-        """A problem in line `line` of this text, at `word` where that is found in it."""
+    def problem(self, line: int, word: str, code: str, message: str, hint: str = "", name: str = "") -> Problem:
+        """A problem in line `line` of this text, at `word` where that is found in it; `name` is what it is about."""
         lines = self.text.splitlines() or [""]
         written = lines[min(line, len(lines)) - 1]
         found = re.search(rf"(?<![\w.]){word}(?!\w)", written) if word else None
         column = self.shift + (found.start() if found else 0) + 1
         where = Location(self.template.location.file, self.line + line - 1, column)
-        return Problem(where, code, f"message {self.template.name}: {message}", hint)
+        return Problem(where, code, f"message {self.template.name}: {message}", hint, word=name)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> nodes.Template | TemplateSyntaxError:
+    """The tree, which nobody changes: whoever loads rules again has the same messages."""
+    try:
+        return sandbox(True).parse(text)
+    except TemplateSyntaxError as error:
+        return error
 
 
 def _tree(text: _Text) -> nodes.Template | Problem:
-    try:
-        return sandbox(True).parse(text.text)
-    except TemplateSyntaxError as error:
+    found = _parsed(text.text)
+    if isinstance(found, TemplateSyntaxError):
+        error = found
         said = (error.message or "it cannot be read").split(". ")[0].rstrip(".")
         return text.problem(error.lineno, "", "template-syntax", f"{said[:1].lower()}{said[1:]}.",
                             "Values stand in {{ }}, and every {% if %} needs its {% endif %}.")
+    return found
 
 
 def _text_problems(tree: nodes.Template, text: _Text, names: tuple[str, ...]) -> list[Problem]:
@@ -223,7 +234,8 @@ def _name(chain: tuple[str, ...], line: int, text: _Text, scope: _Scope) -> Iter
         hint = did_you_mean(attributes[0], known) or (
             f"There are: {', '.join(f'{root}.{name}' for name in known)}." if root in _ATTRIBUTES
             else "Metrics stand in metrics.yaml, signals in weights.yaml.")
-        yield text.problem(line, written, "unknown-name", f"`{root}.{attributes[0]}` does not exist.", hint)
+        yield text.problem(line, written, "unknown-name", f"`{root}.{attributes[0]}` does not exist.", hint,
+                           attributes[0])
     elif len(attributes) > 1:
         yield text.problem(line, written, "unknown-name",
                            f"`{root}.{attributes[0]}` is one value and has no `{attributes[1]}`.",

@@ -92,9 +92,9 @@ class _Reader:
         self._vocabulary, self._what = vocabulary, what
         self.problems: list[Problem] = []
 
-    def problem(self, node: ast.AST, code: str, message: str, hint: str = "") -> None:
+    def problem(self, node: ast.AST, code: str, message: str, hint: str = "", word: str = "") -> None:
         location = self._place(offset_of(self._text, node) + self._lead)
-        self.problems.append(Problem(location, code, f"in {self._what}, {message}", hint))
+        self.problems.append(Problem(location, code, f"in {self._what}, {message}", hint, word=word))
 
     def term(self, node: ast.expr) -> Term | None:
         match node:
@@ -143,7 +143,8 @@ class _Reader:
         else:
             hint = did_you_mean(name, [*self._vocabulary.names, *self._vocabulary.absent, *FUNCTIONS])
             self.problem(node, "unknown-name", f"nothing is called `{name}`.",
-                         hint or "Metrics are listed in metrics.yaml, signals in weights.yaml; texts stand in quotes.")
+                         hint or "Metrics are listed in metrics.yaml, signals in weights.yaml; texts stand in quotes.",
+                         word=name)
         return None
 
     def _of_kind(self, node: ast.expr, kind: Kind, whose: str) -> Term | None:
@@ -153,7 +154,8 @@ class _Reader:
             if kind is Kind.NUMBER and term.kind is Kind.DATE:
                 hint = "Turn it into days with days_since(…) or days_until(…)."
             self.problem(node, "wrong-kind",
-                         f"{whose} needs {WORDS[kind]}, and `{ast.unparse(node)}` is {WORDS[term.kind]}.", hint)
+                         f"{whose} needs {WORDS[kind]}, and `{ast.unparse(node)}` is {WORDS[term.kind]}.", hint,
+                         word=_named(term))
             return None
         return term
 
@@ -178,7 +180,7 @@ class _Reader:
         if one.kind is not two.kind:
             self.problem(right, "wrong-kind", f"`{ast.unparse(left)}` is {WORDS[one.kind]} and "
                          f"`{ast.unparse(right)}` is {WORDS[two.kind]}; they cannot be compared.",
-                         _compare_hint(one, two))
+                         _compare_hint(one, two), word=_named(one) or _named(two))
             return None
         if sign not in ("==", "!=") and one.kind in (Kind.TEXT, Kind.FLAG):
             self.problem(left, "wrong-kind", f"`{sign}` has no meaning between "
@@ -301,6 +303,10 @@ def _literal(value: object) -> Literal | None:
     if isinstance(value, (int, float)):
         return Literal(float(value), Kind.NUMBER)
     return Literal(value, Kind.TEXT) if isinstance(value, str) else None
+
+
+def _named(term: Term) -> str:
+    return term.name if isinstance(term, Name) else ""
 
 
 def _compare_hint(one: Term, two: Term) -> str:

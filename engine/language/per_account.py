@@ -37,10 +37,16 @@ class AccountEvaluator:
     `ago` of the bare score or tier is missing.
     """
 
-    def __init__(self, resolve: Resolve, first_day: int, pattern: Pattern) -> None:
+    def __init__(self, resolve: Resolve, first_day: int, pattern: Pattern,
+                 before: tuple[AccountEvaluator, int] | None = None) -> None:
+        """`before`: another evaluator of the same account and a day; what it knows of earlier days holds here too."""
         self.resolve, self.first_day, self.pattern = resolve, first_day, pattern
         self._trees: dict[str, ast.expr] = {}
-        self._known: dict[tuple[int, int], Value] = {}
+        self._known: dict[int, dict[int, Value]] = {}      # by day, by node
+        if before is not None:
+            other, changed = before
+            self._trees = other._trees
+            self._known = {day: known for day, known in other._known.items() if day < changed}
         self.day = 0
         with BUILDING:
             self._evaluator = _Nodes(self)
@@ -53,14 +59,14 @@ class AccountEvaluator:
 
     def at(self, node: ast.expr, day: int) -> Value:
         """The value of a node on a day, remembered."""
-        key = (id(node), day)
-        if key not in self._known:
+        known = self._known.setdefault(day, {})
+        if id(node) not in known:
             before, self.day = self.day, day
             try:
-                self._known[key] = self._evaluator.answer(node)
+                known[id(node)] = self._evaluator.answer(node)
             finally:
                 self.day = before
-        return self._known[key]
+        return known[id(node)]
 
 
 class _Look:

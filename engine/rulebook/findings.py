@@ -13,9 +13,9 @@ class Findings:
     def __init__(self) -> None:
         self._problems: list[Problem] = []
 
-    def say(self, location: Location, code: str, message: str, hint: str = "") -> None:
-        """An error: the rules cannot be used like this."""
-        self._problems.append(Problem(location, code, message, hint))
+    def say(self, location: Location, code: str, message: str, hint: str = "", *, word: str = "") -> None:
+        """An error: the rules cannot be used like this. `word` is the name that it is about."""
+        self._problems.append(Problem(location, code, message, hint, word=word))
 
     def warn(self, location: Location, code: str, message: str, hint: str = "") -> None:
         """Something that deserves a look but stops nothing."""
@@ -24,6 +24,10 @@ class Findings:
     def extend(self, problems: Iterable[Problem]) -> None:
         """Problems that somebody else found."""
         self._problems.extend(problems)
+
+    def found(self) -> tuple[Problem, ...]:
+        """All of them, each once, as they were found."""
+        return tuple(dict.fromkeys(self._problems))
 
     def sorted(self) -> tuple[Problem, ...]:
         """All of them, each once, by file and place."""

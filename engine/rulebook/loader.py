@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook, Template
 from forestall.engine.rulebook import messages, metrics, playbook, schema, source, triggers, weights
+from forestall.engine.rulebook.causes import causes
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import MapNode, PlainTree, plain
 from forestall.engine.rulebook.source import Document
@@ -21,6 +23,7 @@ from forestall.engine.rulebook.steps import Addresses
 from forestall.engine.rulebook.words import Words, scan
 
 FILES = ("metrics", "weights", "triggers", "playbook")
+_FACT = re.compile(r"\b(?:now|before)\.(\w+)")
 _SAID_TO_PEOPLE = ("about", "unit")
 
 
@@ -90,8 +93,8 @@ def inspect(rules: Path, settings: Surroundings | None) -> Inspection:
         findings.extend(document.problems)
         if document.root is not None:
             findings.extend(schema.check(document.root, name))
-    rulebook = _assemble(rules, documents, settings, findings)
-    found = _causes(findings.sorted())
+    rulebook, words = _assemble(rules, documents, settings, findings)
+    found = causes(findings.found(), _defined(words, documents), words.used)
     failed = any(problem.severity is Severity.ERROR for problem in found)
     files = (*(document.file for document in documents.values()),
              *(template.location.file for template in rulebook.templates.values()))
@@ -99,10 +102,10 @@ def inspect(rules: Path, settings: Surroundings | None) -> Inspection:
 
 
 def _assemble(rules: Path, documents: dict[str, Document], settings: Surroundings | None,
-              findings: Findings) -> Rulebook:
+              findings: Findings) -> tuple[Rulebook, Words]:
     roots = {name: document.root or MapNode({}, Location(document.file)) for name, document in documents.items()}
     words = scan(roots["metrics"], roots["weights"], findings)
-    words.incomplete = documents["weights"].root is None or not words.signals
+    words.incomplete = documents["weights"].root is None or "signals" not in roots["weights"]
     catalogue = metrics.read(roots["metrics"], words, findings)
     scorecard = weights.read(roots["weights"], words, findings)
     watched = triggers.read(roots["triggers"], words, findings)
@@ -119,23 +122,33 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Surrounding
                               "Its alerts are kept, but nobody is told; add a play to playbook.yaml.")
     texts = {Path(document.file).name: document.text for document in documents.values()}
     texts |= {f"templates/{name}.md": f"{one.subject}\n\n{one.body}" for name, one in templates.items()}
-    return Rulebook(
+    rulebook = Rulebook(
         catalogue=catalogue, scorecard=scorecard, triggers=watched.triggers, plays=book.plays, limits=book.limits,
         templates=templates, digest=_hash(texts), scoring_digest=_scoring_digest(roots),
         tier_cooldown=watched.cooldown, tier_lasts=watched.lasts,
         gone_after=settings.gone_after if settings else 14,
     )
+    return rulebook, words
+
+
+def scoring_digest(rules: Path) -> str:
+    """`Rulebook.scoring_digest` of the rules in a folder, without loading all of them; empty where it has none."""
+    documents = {name: source.read(rules / f"{name}.yaml") for name in ("metrics", "weights")}
+    roots = {name: document.root for name, document in documents.items() if document.root is not None}
+    return _scoring_digest(roots) if len(roots) == len(documents) else ""
 
 
 def _failed(findings: Findings) -> bool:
     return any(problem.severity is Severity.ERROR for problem in findings.sorted())
 
 
-def _causes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Without what only follows: an expression that a comma inside { } has cut in two."""
-    cut = {(problem.location.file, problem.location.line) for problem in problems if problem.code == "comma-in-braces"}
-    return tuple(problem for problem in problems if problem.code != "not-an-expression"
-                 or (problem.location.file, problem.location.line) not in cut)
+def _defined(words: Words, documents: dict[str, Document]) -> dict[str, Location]:
+    """Where each name stands that other places use."""
+    found = {name: key.location for name, key in words.signals.items()}
+    for file, key in (("metrics", "metrics"), ("weights", "tiers"), ("triggers", "triggers")):
+        root = documents[file].root
+        found |= {entry.key.text: entry.key.location for entry in (root.map(key) if root is not None else ())}
+    return found
 
 
 def _addresses(catalogue: Catalogue, settings: Surroundings | None) -> Addresses:
@@ -150,10 +163,13 @@ def _check_templates(templates: dict[str, Template], catalogue: Catalogue, words
         return
     from forestall.engine.intervene.templates import problems  # Jinja2 is imported only where there are messages
 
+    follows = {"unknown-name"} if words.incomplete or words.broken else set()
+    if any(problem.code == "wrong-kind" for problem in findings.found()):
+        follows.add("template-fails")
     for template in templates.values():
-        for problem in problems(template, catalogue, tuple(words.signals)):
-            if not (words.incomplete or words.broken) or not problem.code.startswith("unknown"):
-                findings.extend([problem])
+        words.used.update(_FACT.findall(template.body + template.subject))
+        findings.extend(problem for problem in problems(template, catalogue, tuple(words.signals))
+                        if problem.code not in follows)
 
 
 def _foreign_files(rules: Path, findings: Findings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.language.nearest import did_you_mean, nearest
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.expression import Expression, Kind, Name, NameRole
 from forestall.engine.rulebook import durations
@@ -12,7 +12,7 @@ from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, ScalarNode
 from forestall.engine.rulebook.words import Words, identifiers
 
-_ROLE_KINDS = {"revenue": Kind.NUMBER, "renewal": Kind.DATE, "since": Kind.DATE, "opted_out": Kind.FLAG}
+ROLE_KINDS = {"revenue": Kind.NUMBER, "renewal": Kind.DATE, "since": Kind.DATE, "opted_out": Kind.FLAG}
 _WHY = "a metric is computed from other metrics only."
 
 
@@ -124,21 +124,25 @@ class _Reader:
 
 def _roles(node: MapNode, metrics: dict[str, Metric], words: Words, findings: Findings) -> Roles:
     roles: dict[str, str] = {}
+    known = {field.name for field in fields(Roles)}
+    misspelt = {nearest(entry.key.text, known) for entry in node if entry.key.text not in known}
+    words.wrong_roles.update(role for role in misspelt if role is not None)
     for role in (field.name for field in fields(Roles)):
         written = node.scalar(role)
         if written is None or not isinstance(written.value, str):
             continue
         words.wrong_roles.add(role)
+        words.used.add(written.text)
         metric = metrics.get(written.text)
-        wanted = _ROLE_KINDS.get(role, Kind.TEXT)
+        wanted = ROLE_KINDS.get(role, Kind.TEXT)
         if metric is None:
-            if written.text not in words.broken:
+            if written.text not in words.broken and not words.incomplete:
                 findings.say(written.location, "unknown-name", f"`{role}` names no metric: `{written.text}`.",
-                             did_you_mean(written.text, metrics) or "Add it below `metrics:`.")
+                             did_you_mean(written.text, metrics) or "Add it below `metrics:`.", word=written.text)
         elif metric.kind is not wanted:
             findings.say(written.location, "wrong-kind",
                          f"`{role}` needs a metric of kind {wanted}, and {metric.name} is a {metric.kind}.",
-                         f"Name a metric with `kind: {wanted}`.")
+                         f"Name a metric with `kind: {wanted}`.", word=metric.name)
         else:
             roles[role] = metric.name
             words.wrong_roles.discard(role)

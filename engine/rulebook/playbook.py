@@ -9,7 +9,7 @@ from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Existing, Goal, Limits, Play
 from forestall.engine.model.state import EMAILS_REMEMBERED
-from forestall.engine.rulebook import durations
+from forestall.engine.rulebook import durations, links
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode
 from forestall.engine.rulebook.steps import Addresses, StepReader, digest
@@ -52,6 +52,8 @@ class _Reader:
                                             f"`applies_to` of {what}", self._findings)
         holdout = durations.share(node, "holdout", what, self._findings)
         existing = node.text("existing")
+        for number, resource in enumerate(node.items("resources"), start=1):
+            links.link(resource, f"entry {number} of `resources` of {what}", self._findings)
         return Play(
             name=name,
             steps=self.steps.steps(node.items("steps"), name),
@@ -104,8 +106,10 @@ class _Reader:
                 self._findings.say(item.location, "unknown-trigger",
                                    f"`trigger` of {what} names no trigger: `{item.text}`.",
                                    f"{item.text} is a tier: write `tier: {item.text}`." if tier
-                                   else did_you_mean(item.text, self._triggers) or "Add it to triggers.yaml.")
+                                   else did_you_mean(item.text, self._triggers) or "Add it to triggers.yaml.",
+                                   word=item.text)
             names.append(item.text)
+        self._words.used.update(names)
         return tuple(dict.fromkeys(names))
 
     def _tier(self, node: MapNode, what: str) -> str:
@@ -115,7 +119,8 @@ class _Reader:
         if self._words.tiers and written.text not in self._words.tiers:
             self._findings.say(written.location, "unknown-tier", f"`tier` of {what} names no tier: `{written.text}`.",
                                did_you_mean(written.text, self._words.tiers)
-                               or f"There are: {', '.join(self._words.tiers)}.")
+                               or f"There are: {', '.join(self._words.tiers)}.", word=written.text)
+        self._words.used.add(written.text)
         return written.text
 
     def _goal(self, node: MapNode, what: str) -> Goal | None:
@@ -137,7 +142,8 @@ def _limits(node: MapNode, words: Words, findings: Findings) -> Limits:
         if isinstance(item, ScalarNode) and isinstance(item.value, str):
             if words.tiers and item.text not in words.tiers:
                 findings.say(item.location, "unknown-tier", f"`urgent` names no tier: `{item.text}`.",
-                             did_you_mean(item.text, words.tiers) or f"There are: {', '.join(words.tiers)}.")
+                             did_you_mean(item.text, words.tiers) or f"There are: {', '.join(words.tiers)}.",
+                             word=item.text)
             urgent.append(item.text)
     tasks = durations.rate(node, "tasks_per_csm", "`limits`", findings, daily=True)
     guard = node.number("per_play")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 RULE_SCHEMAS = ("metrics", "weights", "triggers", "playbook", "settings")
 READER_SAYS = "x-said-by-reader"     # the reader of this value has a better sentence than the schema
+READER_NAMES = "x-names-said-by-reader"      # the same, for texts that are none of the `enum`
+_MANY = 3       # unknown keys besides the first: then it is not the keys that are wrong
 _KINDS = {
     "string": "a text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
     "object": "keys and values", "array": "a list",
@@ -30,12 +33,52 @@ def check(root: MapNode, schema: str) -> list[Problem]:
     """Everything in `root` that schemas/`schema`.json does not allow."""
     errors = list(_validator(schema).iter_errors(plain(root)))
     found: list[Problem] = []
+    strangers: dict[tuple[str | int, ...], tuple[_Place, list[str]]] = {}
     for error in errors:
         path = list(error.absolute_path)
         node, key = follow(root, path)
         place = _Place(schema, root, node, path, key)
-        found.extend(_said(error, place))
-    return found
+        strange = _strange(error, place)
+        if len(strange) > 1 and _lacks(node, error):
+            strangers[tuple(path)] = place, strange
+        else:
+            found.extend(_said(error, place))
+    return [*_strangers(strangers), *(problem for problem in found if not any(
+        problem.location == place.whole for place, _ in strangers.values()))]
+
+
+def _strange(error: ValidationError, place: _Place) -> list[str]:
+    """The keys that do not belong there, where that is what is wrong."""
+    if error.validator != "additionalProperties" or not isinstance(place.node, MapNode):
+        return []
+    rule = error.schema if isinstance(error.schema, Mapping) else {}
+    allowed = rule.get("properties", {})
+    return [key for key in place.node.entries if key not in allowed and nearest(key, allowed) is None]
+
+
+def _lacks(node: Node, error: ValidationError) -> bool:
+    needed = error.schema.get("required", []) if isinstance(error.schema, Mapping) else []
+    return isinstance(node, MapNode) and any(key not in node for key in needed)
+
+
+def _strangers(found: Mapping[tuple[str | int, ...], tuple[_Place, list[str]]]) -> Iterator[Problem]:
+    """Entries that are something else altogether; neighbours are said once: a line above them is missing."""
+    said: set[tuple[str | int, ...]] = set()
+    for path, (place, strange) in found.items():
+        if path[:-1] in said:
+            continue
+        said.add(path[:-1])
+        more = sum(other[:-1] == path[:-1] for other in found) - 1
+        others = f", and so have {more} of its neighbours" if more else ""
+        yield Problem(place.key.location if place.key else place.whole, "unknown-key",
+                      f"{place.name} has the keys of something else, {', '.join(f'`{key}`' for key in strange[:4])}"
+                      f"{others}.",
+                      "Look whether a line above it is missing or indented wrongly.")
+
+
+def published(name: str) -> dict[str, Any]:
+    """schemas/NAME.json as it is for every project."""
+    return deepcopy(_schema(name))
 
 
 class _Place:
@@ -71,7 +114,8 @@ def _said(error: ValidationError, place: _Place) -> Iterator[Problem]:
             if not rule.get(READER_SAYS) or isinstance(error.instance, dict | list) or error.instance is None:
                 yield _wrong_type(place, rule, value)
         case "enum":
-            yield _not_one_of(place, value)
+            if not rule.get(READER_NAMES):
+                yield _not_one_of(place, value)
         case "pattern":
             if not rule.get(READER_SAYS):
                 yield Problem(place.whole, "wrong-form",
@@ -94,6 +138,11 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
         word = entry.key.text
         if word in allowed:
             continue
+        beginning = word.split(" ")[0]
+        if _cut_off(entry) and " " in word and beginning in allowed:
+            yield Problem(entry.key.location.moved(len(beginning)), "yaml", f"the colon after `{beginning}` is missing.",
+                          f"Write `{beginning}: {word[len(beginning):].strip()}`.")
+            return
         if _cut_off(entry):
             yield Problem(entry.key.location, "comma-in-braces", "a comma inside { } starts a new key.",
                           "Put the whole value in quotes, or write it on a line of its own.")
@@ -107,6 +156,11 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
         else:
             keys = ", ".join(key for key, value in allowed.items() if not value.get("x-not-built"))
             hint = f"Its keys are: {keys}."
+        others = [key for key in place.node.entries if key not in allowed][1:]
+        if len(others) >= _MANY:
+            yield Problem(entry.key.location, "unknown-key", f"`{word}` is not a key of {place.name}, nor are "
+                          f"{len(others)} others below it.", f"{hint} Look at the indentation.")
+            return
         yield Problem(entry.key.location, "unknown-key", f"`{word}` is not a key of {place.name}.", hint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +150,8 @@ class _Reader:
 
     def _map(self, node: yaml.Node, where: Location, depth: int) -> MapNode:
         entries: dict[str, Entry] = {}
+        again: list[ScalarNode] = []
+        above: ScalarNode | None = None
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._strange_key(key_node)
@@ -159,15 +162,33 @@ class _Reader:
                 continue
             key = self.node(key_node, depth)
             assert isinstance(key, ScalarNode)
-            before = entries.get(key.text)
             value = self.node(value_node, depth + 1)
-            if before:
-                self._say(at, "duplicate-key",
-                          f"`{key.text}` stands here twice, on line {before.key.location.line} and on line {at.line}.",
-                          "Keep one of them.")
+            if key.text in entries:
+                again.append(key)
                 continue
             entries[key.text] = Entry(key, value)
+            if not again:
+                above = key if isinstance(value, ScalarNode) and value.value is None else None
+        if again:
+            self._repeated(entries, again, above)
         return MapNode(entries, where)
+
+    def _repeated(self, entries: Mapping[str, Entry], again: list[ScalarNode], above: ScalarNode | None) -> None:
+        """Keys that stand there twice; several of them are a block that has slipped into the one above."""
+        first = again[0]
+        before = entries[first.text].key.location.line
+        if len(again) == 1:
+            self._say(first.location, "duplicate-key", f"`{first.text}` stands here twice, on line {before} and on "
+                      f"line {first.location.line}.", "Keep one of them.")
+            return
+        keys = ", ".join(f"`{key.text}`" for key in again)
+        if above is not None:
+            self._say(above.location, "duplicate-key", f"`{above.text}` stands inside of the block above it, so that "
+                      f"{keys} stand there twice, the first on line {before} and on line {first.location.line}.",
+                      f"Indent `{above.text}` like the blocks above it.")
+            return
+        self._say(first.location, "duplicate-key", f"{keys} stand here twice, the first on line {before} and on line "
+                  f"{first.location.line}.", "Write the name of a new block above them, or keep one of each.")
 
     def _strange_key(self, node: yaml.Node) -> None:
         index = node.start_mark.index

@@ -63,8 +63,7 @@ class StepReader:
         """A colleague's role, such as the owner of a play; "" when it is missing or wrong."""
         if written is None or not isinstance(written.value, str):
             return ""
-        if written.text not in COLLEAGUES:
-            self._unknown(written, what, COLLEAGUES)
+        if written.text not in COLLEAGUES:      # the schema has said it
             return ""
         return self._played(written, what)
 
@@ -150,9 +149,9 @@ class StepReader:
         if not said and not getattr(self._addresses.roles, plays):
             self._findings.say(written.location, "role-not-played",
                                f"{what} is {role}, but no metric says who that is.",
-                               f"Add `{plays}: NAME_OF_A_METRIC` below `account:` in metrics.yaml.")
+                               f"Add `{plays}: NAME_OF_A_METRIC` below `account:` in metrics.yaml.", word=role)
         return role
 
     def _unknown(self, written: ScalarNode, what: str, known: tuple[str, ...]) -> None:
         self._findings.say(written.location, "unknown-recipient", f"{what} names nobody: `{written.text}`.",
-                           did_you_mean(written.text, known) or f"There are: {', '.join(known)}.")
+                           did_you_mean(written.text, known) or f"There are: {', '.join(known)}.", word=written.text)

@@ -81,5 +81,6 @@ class _Reader:
         if self._words.tiers and written.text not in self._words.tiers:
             self._findings.say(written.location, "unknown-tier",
                                f"`severity` of {what} names no tier: `{written.text}`.",
-                               did_you_mean(written.text, self._words.tiers) or "Write `tier` for the account's own.")
+                               did_you_mean(written.text, self._words.tiers) or "Write `tier` for the account's own.",
+                               word=written.text)
         return written.text

@@ -172,13 +172,14 @@ class _Reader:
         if name is not None and name.kind is not Kind.NUMBER:
             self._findings.say(written.location, "wrong-kind",
                                f"`metric` of {what} must be a number, and {name.name} is a {name.kind}.",
-                               _HINTS[name.kind].format(name.name))
+                               _HINTS[name.kind].format(name.name), word=name.name)
             return None
         if name is None and written.text not in self._words.broken and not self._words.incomplete:
             if written.text.isidentifier():
                 self._findings.say(written.location, "unknown-name",
                                    f"`metric` of {what} names no metric: `{written.text}`.",
-                                   did_you_mean(written.text, self._words.metrics) or "Add it to metrics.yaml.")
+                                   did_you_mean(written.text, self._words.metrics) or "Add it to metrics.yaml.",
+                                   word=written.text)
             else:
                 self._findings.say(written.location, "wrong-form",
                                    f"`metric` of {what} must be the name of one metric, not `{written.text}`.",

@@ -42,7 +42,8 @@ class Words:
     """What is known about names while the files are read.
 
     `broken` names exist but are wrong themselves, `wrong_roles` name a metric that does not fit, and `incomplete` says
-    that a whole file of names could not be read: what follows from these is not said again.
+    that a whole file of names could not be read: what follows from these is not said again. `used` is every name that
+    occurs somewhere.
     """
 
     metrics: dict[str, Name] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Words:
     broken: set[str] = field(default_factory=set)
     wrong_roles: set[str] = field(default_factory=set)
     incomplete: bool = False
+    used: set[str] = field(default_factory=set)
 
     def conditions(self) -> Vocabulary:
         """For triggers, goals and stop_if: metrics, signals, the score and the tier."""
@@ -78,6 +80,7 @@ class Words:
         """The checked expression; None when it is missing or wrong, which is then said."""
         if written is None or not isinstance(written.value, str):
             return None
+        self.used.update(identifiers(written.text))
         checked = check(written.text, written.place, vocabulary, want, what)
         if checked.expression is None:
             follows = self.broken.intersection(identifiers(written.text))
@@ -88,7 +91,7 @@ class Words:
             at = max(written.text.find(f'"{text}"'), written.text.find(f"'{text}'"), 0)
             kind = "tier" if name == "tier" else f"value of {name}"
             findings.say(written.place(at), "unknown-text", f"in {what}, no {kind} is called \"{text}\".",
-                         did_you_mean(text, options) or f"There are: {', '.join(options)}.")
+                         did_you_mean(text, options) or f"There are: {', '.join(options)}.", word=text)
         return checked.expression
 
     def _metrics(self, personal: bool) -> dict[str, Name]:
@@ -125,11 +128,13 @@ def scan(metrics: MapNode, weights: MapNode, findings: Findings) -> Words:
     words = Words(tiers=tuple(weights.map("tiers").entries))
     owners: dict[str, tuple[str, str]] = {}
     for entry in metrics.map("metrics"):
+        if not entry.key.text.isidentifier():
+            words.broken.add(entry.key.text)
         _claim(entry.key, "metric", "", owners, findings)
     profiles = [node for node in weights.items("profiles") if isinstance(node, MapNode)]
     for group in [weights, *profiles]:
         for entry in group.map("signals"):
-            if not isinstance(entry.value, MapNode):
+            if not isinstance(entry.value, MapNode) or not entry.key.text.isidentifier():
                 words.broken.add(entry.key.text)
             _claim(entry.key, "signal", "", owners, findings)
             words.signals.setdefault(entry.key.text, entry.key)

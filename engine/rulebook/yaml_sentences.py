@@ -7,6 +7,7 @@ import re
 import yaml
 
 from forestall.engine.errors import Location, Problem
+from forestall.engine.rulebook.layout import suspect
 
 _NAMES = {"\t": "a tab", "@": "an @", "`": "a backquote", "%": "a percent sign"}
 
@@ -25,6 +26,9 @@ def in_words(error: yaml.YAMLError, text: str, file: str) -> Problem:
     tab = _tab(lines, line, file)
     if tab:
         return tab
+    odd = suspect(lines, line)
+    if odd is not None and (odd.line < line or "quote" in odd.message):
+        return Problem(Location(file, odd.line + 1, odd.column + 1), "yaml", odd.message, odd.hint)
     if "cannot start any token" in what:
         name = _NAMES.get(written[column : column + 1], f"`{written[column : column + 1]}`")
         return Problem(here, "yaml", f"{name} cannot stand at the start of a value.", "Put the value in quotes.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from forestall.engine.language.per_account import LARGEST, AccountEvaluator, Rows
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.rulebook import Profile, Rulebook, Scorecard
 from forestall.engine.score.scorecard import Scored, score_account
 
 
@@ -18,6 +21,34 @@ class Account:
         self._patterns: dict[int, object] = {}
         self._evaluator = AccountEvaluator(self._resolve, first_day, self._pattern)
 
+    def had(self, day: int, values: Mapping[str, Value]) -> Account:
+        """The same account, had its row of `day` held these values. No later day is known of it.
+
+        Days before it are as they were, so what was worked out for them here is not worked out again.
+        """
+        rows = {earlier: row for earlier, row in self._rows.items() if earlier < day}
+        other = Account(self._rulebook, rows | {day: {**self._rows.get(day, {}), **values}}, self.first_day)
+        other._scored = {earlier: scored for earlier, scored in self._scored.items() if earlier < day}
+        other._patterns = {earlier: pattern for earlier, pattern in self._patterns.items() if earlier < day}
+        other._evaluator = AccountEvaluator(other._resolve, self.first_day, other._pattern, (self._evaluator, day))
+        return other
+
+    def row(self, day: int) -> Mapping[str, Value]:
+        """What sources say of a day, by metric."""
+        return self._rows.get(day, {})
+
+    def seen(self, name: str) -> list[Value]:
+        """The values that sources said of a metric, on the days that were read; the latest first."""
+        return [self._rows[day].get(name) for day in sorted(self._rows, reverse=True)]
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Every profile of the rules, the base last."""
+        return self._rulebook.scorecard.profiles
+
+    def scored_as(self, profile: Profile, day: int) -> Scored:
+        """Signals, score and tier on a day, by the signals of this profile."""
+        return self._score(replace(self._rulebook.scorecard, profiles=(replace(profile, applies_to=None),)), day)
+
     def value(self, expression: Expression, day: int) -> Value:
         """The value of an expression on a day."""
         return self._evaluator.value(expression, day)
@@ -29,11 +60,13 @@ class Account:
     def scored(self, day: int) -> Scored:
         """Signals, score and tier on a day."""
         if day not in self._scored:
-            since = self._resolve(self._rulebook.catalogue.roles.since, day)
-            start = since if isinstance(since, int) else self.first_day
-            self._scored[day] = score_account(
-                self._rulebook.scorecard, lambda expression: self.value(expression, day), day - start)
+            self._scored[day] = self._score(self._rulebook.scorecard, day)
         return self._scored[day]
+
+    def _score(self, card: Scorecard, day: int) -> Scored:
+        since = self._resolve(self._rulebook.catalogue.roles.since, day)
+        start = since if isinstance(since, int) else self.first_day
+        return score_account(card, lambda expression: self.value(expression, day), day - start)
 
     def _resolve(self, name: str, day: int) -> Value:
         metric = self._rulebook.catalogue.metrics.get(name)

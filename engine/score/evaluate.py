@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -19,14 +20,32 @@ from forestall.engine.score.evaluations import Changes, EveryDay, from_epoch, to
 from forestall.engine.score.queries import Query
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The queries that a pass needs. `decisions` stands for `latest` where the rules cannot do without windows."""
+
+    latest: Query | None
+    decisions: Query | None
+    details: Query
+
+    @classmethod
+    def of(cls, rulebook: Rulebook, dialect: str) -> Compiled:
+        """Compile them, wherever that is done."""
+        conditions = Conditions.of(rulebook)
+        latest = queries.decisions_of_one_day(rulebook, conditions, dialect)
+        return cls(latest, None if latest else queries.decisions(rulebook, conditions, dialect),
+                   queries.details(rulebook, dialect))
+
+
 class Evaluator:
     """Evaluates one rulebook. Compiles once, then answers for any history and days."""
 
-    def __init__(self, rulebook: Rulebook, engine: Engine | None = None) -> None:
-        """`engine` None: DuckDB."""
+    def __init__(self, rulebook: Rulebook, engine: Engine | None = None, compiled: Compiled | None = None) -> None:
+        """`engine` None: DuckDB. `compiled`: what is compiled already."""
         self.rulebook = rulebook
         self.engine = engine or DuckDb()
         self.conditions = Conditions.of(rulebook)
+        self._compiled = compiled
 
     def evaluate(self, history: History, first: date, last: date) -> EveryDay:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
@@ -94,6 +113,8 @@ class Evaluator:
 
     @cached_property
     def _decision(self) -> Query:
+        if self._compiled and self._compiled.decisions:
+            return self._compiled.decisions
         return queries.decisions(self.rulebook, self.conditions, self.engine.dialect)
 
     @cached_property
@@ -102,8 +123,12 @@ class Evaluator:
 
     @cached_property
     def _latest(self) -> Query | None:
+        if self._compiled:
+            return self._compiled.latest
         return queries.decisions_of_one_day(self.rulebook, self.conditions, self.engine.dialect)
 
     @cached_property
     def _details(self) -> Query:
+        if self._compiled:
+            return self._compiled.details
         return queries.details(self.rulebook, self.engine.dialect)

@@ -82,6 +82,12 @@ class DayOfEvaluations:
             found[index] = true or 0, unknown or 0
         return found
 
+    def where_true(self, index: int) -> pyarrow.ChunkedArray:
+        """The accounts, not gone, on which the condition with this index is true, in order."""
+        bit = 2 << 2 * (index % TRUTHS_AT_ONCE)
+        true = compute.not_equal(compute.bit_wise_and(self._table[f"truths{index // TRUTHS_AT_ONCE}"], bit), 0)
+        return self._table["account"].filter(compute.and_(true, compute.invert(self._table["gone"])))
+
     def take(self, rows: list[int]) -> Iterator[AccountDay]:
         """The rows with these numbers as nouns, in their order."""
         chosen = self._table.take(pyarrow.array(rows, pyarrow.int64()))

@@ -93,6 +93,12 @@ def tier_of(score: float, tiers: Sequence[Tier]) -> str:
     return tiers[-1].name
 
 
+def clear_of(score: float | None, tiers: Sequence[Tier]) -> int:
+    """Of how many tiers, counted from the worst, the score is well above the band."""
+    lines = [tier.clears_at for tier in reversed(tiers) if tier.clears_at is not None]
+    return sum(score is not None and score - line >= -slack(line) for line in lines)
+
+
 def score_account(card: Scorecard, answer: Answer, days_known: float) -> Scored:
     """Score one account on one day. `answer` evaluates an expression; `days_known` counts since it is a customer."""
     profile = next(one for one in card.profiles if one.applies_to is None or answer(one.applies_to) is True)
@@ -116,7 +122,7 @@ def _score(card: Scorecard, signals: Sequence[SignalPoints], coverage: float,
         return None, f"{coverage:.0%} of the weight has data; {card.minimum_coverage:.0%} is needed"
     points = weight = 0.0
     for one in signals:
-        filled = _filled(one)
+        filled = filled_points(one)
         points += one.signal.weight * filled if filled is not None else 0.0
         weight += one.signal.weight if filled is not None else 0.0
     if weight <= 0:
@@ -124,7 +130,8 @@ def _score(card: Scorecard, signals: Sequence[SignalPoints], coverage: float,
     return rounded(points / weight), ""
 
 
-def _filled(one: SignalPoints) -> float | None:
+def filled_points(one: SignalPoints) -> float | None:
+    """The points with which a signal enters the score; None where the others share its weight."""
     if one.points is not None or one.signal.missing is MissingPolicy.REWEIGHT:
         return one.points
     return 0.0 if one.signal.missing is MissingPolicy.ZERO else NEUTRAL_POINTS

@@ -18,6 +18,10 @@ from forestall.engine.score.engine import Reading
 from forestall.engine.score.spark_session import session
 
 PATTERN = str.maketrans({letter: f"\\{letter}" for letter in "\\*?[]{}"})      # Spark takes a path for a pattern
+GONE = "Java is gone"      # it ends itself when it is out of memory
+TOO_SMALL = (GONE, "OutOfMemoryError", "No space left")
+DAMAGED = ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "PATH_NOT_FOUND", "org.apache.parquet",
+           "org.apache.spark.sql.execution.datasources.parquet")
 
 
 class Spark:
@@ -38,13 +42,12 @@ class Spark:
                 accounts: Iterable[str] | None = None) -> Iterator[Reading]:
         """See `Engine`."""
         parts = history.day_files(catalogue, first, last)
-        own = session(self._asked_at).newSession()      # has views of its own, and shares the rest
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
         try:
+            own = session(self._asked_at).newSession()      # has views of its own, and shares the rest
             yield _SparkReading(own, parts, catalogue, first, last, accounts)
-        except (PySparkException, Py4JError) as error:
+        except ForestallError:
+            raise
+        except Exception as error:
             if (said := self._said(history, error)) is None:
                 raise
             raise said from None
@@ -58,20 +61,30 @@ class Spark:
 
     def _said(self, history: History, error: Exception) -> ForestallError | None:
         """The sentence for what a file or this machine causes; None where a statement of ours is wrong."""
-        told = str(error)
-        if "OutOfMemoryError" in told or "No space left" in told:
+        told = _text(error)
+        if any(sign in told for sign in TOO_SMALL):
             return UsageError.one(self._asked_at, "spark-too-small", "Spark ran out of memory or of room on the disk.",
                                   "Give it more: SPARK_DRIVER_MEMORY=8g in the environment; TMPDIR names the disk.")
-        if any(sign in told for sign in ("FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "PATH_NOT_FOUND",
-                                         "org.apache.parquet", "org.apache.spark.sql.execution.datasources.parquet")):
+        if any(sign in told for sign in DAMAGED):
             return history.damaged(error)
         return None
+
+
+def _text(error: Exception) -> str:
+    from py4j.protocol import Py4JError, Py4JNetworkError
+
+    if isinstance(error, (Py4JNetworkError, OSError)):
+        return GONE
+    try:
+        return str(error)
+    except (Py4JError, OSError):      # the text is asked of Java
+        return GONE
 
 
 class _SparkReading:
     def __init__(self, own: Any, parts: list[tuple[pyarrow.Schema, list[Path]]], catalogue: Catalogue, first: date,
                  last: date, accounts: Iterable[str] | None) -> None:
-        from pyspark.sql.pandas.types import from_arrow_schema      # in spite of its name without pandas
+        from pyspark.sql.pandas.types import from_arrow_schema
 
         self._session = own
         if accounts is not None:

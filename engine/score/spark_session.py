@@ -1,4 +1,4 @@
-"""Spark in local mode: started once per process and only when asked for, silent, and gone without a trace at the end."""
+"""Spark in local mode: started once per process, only when it is needed, silent, and gone without a trace."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from forestall.engine.errors import Location, UsageError
 JAVA = 17      # what Spark 4 needs
 HOW = "Take `engine: duckdb`, which needs nothing, or "
 
-# Long generated expressions exceed what Java compiles at once, so a stage as a whole would be interpreted (docs/engines.md
-# has the figures). Replanning between stages costs more than it finds in one process.
+# A stage of our long expressions as one method is more than Java compiles: it would be interpreted (docs/engines.md).
 SETTINGS = {
     "spark.master": "local[*]", "spark.app.name": "forestall", "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false", "spark.log.level": "OFF",
@@ -92,18 +92,23 @@ def _places(scratch: Path) -> list[tuple[str, str]]:
 
 
 def _why(log: Path, error: Exception) -> str:
-    """The first line in which Java says what is wrong, else what Python knows."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    told = [line.strip() for line in lines if "Error" in line or "Exception" in line]
-    return (told or str(error).splitlines() or ["no reason given"])[0].rstrip(".")
+    """What Java says is wrong: the error itself, or the first line of its log that looks like one."""
+    thrown = getattr(error, "java_exception", None)
+    lines = str(thrown.getMessage()).splitlines() if thrown is not None else []
+    if not lines and log.exists():
+        said = log.read_text(errors="replace").splitlines()
+        lines = [line for line in said if "Error" in line or "Exception" in line]
+    return (lines or str(error).splitlines() or ["no reason given"])[0].strip().rstrip(".")
 
 
 def _end(gateway: Any) -> None:
     """Stop Spark, then Java, so that nothing is written any more when the folder goes."""
+    from py4j.protocol import Py4JError
     from pyspark import SparkContext
 
-    if SparkContext._active_spark_context is not None:
-        SparkContext._active_spark_context.stop()
-    gateway.shutdown()
+    with suppress(Py4JError, OSError):      # Java may be gone already: it ends itself when it is out of memory
+        if SparkContext._active_spark_context is not None:
+            SparkContext._active_spark_context.stop()
+        gateway.shutdown()
     gateway.proc.stdin.close()
     gateway.proc.wait()

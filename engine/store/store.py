@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from forestall.engine.model.alert import Transition
 from forestall.engine.model.delivery import DeliveryStatus, OutboxRow, Receipt, Silence
 from forestall.engine.model.state import Decisions, State
-from forestall.engine.store import outbox, passes, rows, tables
+from forestall.engine.store import one_account, outbox, passes, rows, tables
 from forestall.engine.store.database import Database, open_database
+from forestall.engine.store.one_account import AccountRecord, PassMade
 from forestall.engine.store.passes import CommitReport
 
 
@@ -90,6 +91,16 @@ class Store:
         query = sa.select(found).where(found.c.first_day <= day, found.c.last_day >= day).order_by(*found.primary_key)
         with self._database.reading() as connection:
             return tuple(rows.silence_of(row) for row in connection.execute(query))
+
+    def account(self, account: str) -> AccountRecord:
+        """Everything that is kept of one account."""
+        with self._database.reading() as connection:
+            return one_account.record_of(connection, account)
+
+    def pass_on(self, day: date) -> PassMade | None:
+        """The last pass that decided `day`, or else the last day before it; None when there was none."""
+        with self._database.reading() as connection:
+            return one_account.pass_on(connection, day)
 
     def history_of(self, account: str) -> tuple[Transition, ...]:
         """Everything that happened to the alerts of an account, in order."""

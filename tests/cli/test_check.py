@@ -45,10 +45,12 @@ def test_a_problem_shows_its_line_and_a_caret(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["check", "--project", str(MINIMAL), "--rules", str(rules)])
     assert done.exit_code == 1
     assert done.output == f"""\
-{rules}/triggers.yaml:9:11: error: in `when` of trigger silent, nothing is called `days_quite`.
+{rules}/triggers.yaml:9:11: error: in `when` of trigger silent, nothing is called `days_quite`. [unknown-name]
         when: days_quite > 60
               ^
     Did you mean days_quiet?
+
+docs/problems.md explains each code in brackets.
 
 1 error. The rules cannot be used like this.
 """

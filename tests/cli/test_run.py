@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from forestall.engine.cli.main import main
+from forestall.engine.score import spark_session
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "output" / "run.json").read_text(encoding="utf-8"))
@@ -327,3 +328,28 @@ def test_on_a_terminal_it_shows_how_far_it_is(project: Path) -> None:
     assert b"reading sources" in shown
     assert b"evaluating" in shown
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "setting", "place"), [
+    (("--engine", "spark"), "", "--engine"), ((), "engine: spark\n", "forestall.yaml:1:9")])
+def test_spark_without_pyspark_is_one_sentence(project, run, monkeypatch, arguments, setting, place):
+    monkeypatch.setattr(spark_session, "find_spec", lambda _name: None)
+    settings = project / "forestall.yaml"
+    settings.write_text(setting + settings.read_text())
+    done = run("--day", "2026-01-02", *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"{place}: the engine spark needs pyspark, which is not installed. Take `engine: duckdb`, which needs nothing, "
+        "or install it: pip install 'forestall[spark]'. [no-spark]\n")
+    assert not (project / ".forestall").exists()
+    assert run("--day", "2026-01-02", "--engine", "duckdb").code == 0
+
+
+def test_simulate_takes_the_engine_too(project, monkeypatch, capsys):
+    monkeypatch.setattr(spark_session, "find_spec", lambda _name: None)
+    for arguments, code in ((["history", "import"], 0), (["simulate", "--to", "2026-01-02", "--engine", "spark"], 1)):
+        monkeypatch.setattr(sys, "argv", ["forestall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == code
+    assert capsys.readouterr().err.startswith("--engine: the engine spark needs pyspark, which is not installed.")

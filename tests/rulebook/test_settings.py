@@ -9,7 +9,7 @@ import pytest
 
 from forestall.engine.errors import ForestallError, SettingsError
 from forestall.engine.model.ports import Secret
-from forestall.engine.settings import open_channel, open_source, read_settings
+from forestall.engine.settings import EngineName, open_channel, open_source, read_settings
 
 
 @dataclass(frozen=True)
@@ -136,3 +136,14 @@ def test_checking_imports_nothing_heavy(project: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("HEAVY []\n")
+
+
+@pytest.mark.parametrize(("written", "engine", "place"), [
+    ("", EngineName.DUCKDB, "forestall.yaml"), ("engine: duckdb\n", EngineName.DUCKDB, "forestall.yaml:1:9"),
+    ("time_zone: UTC\nengine: spark\n", EngineName.SPARK, "forestall.yaml:2:9"),
+])
+def test_the_engine_and_where_it_is_named(tmp_path: Path, written: str, engine: EngineName, place: str) -> None:
+    (tmp_path / "forestall.yaml").write_text(written)
+    settings = read_settings(tmp_path)
+    assert settings.engine is engine
+    assert str(settings.engine_at).endswith(place)

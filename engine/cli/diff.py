@@ -1,0 +1,115 @@
+"""`forestall diff BASE`: what changed between two revisions of the rules, in words."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from forestall.engine.cli.console import counted
+from forestall.engine.cli.revision import files_at, inside, is_kept, revision
+from forestall.engine.errors import Location, RulesError, UsageError
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.rulebook import loader
+from forestall.engine.rulebook.difference import Change, Section, difference
+
+WIDTH = 100
+_HEADINGS = {Section.SCORE: "Score", Section.TIERS: "Tiers", Section.TRIGGERS: "Triggers", Section.PLAYS: "Plays",
+             Section.LIMITS: "Limits", Section.TEMPLATES: "Templates", Section.METRICS: "Metrics"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The rules to compare with, and what they are called: `main (1a2b3c4)` or a folder."""
+
+    rulebook: Rulebook
+    called: str
+
+
+@click.command("diff", short_help="Say in words what changed between two revisions of the rules.")
+@click.argument("base")
+@click.option("--project", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
+              help="The folder where forestall.yaml stands.")
+@click.option("--rules", type=click.Path(path_type=Path), default=None, show_default="PROJECT/rules",
+              help="The rules as they are now.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json: as schemas/output/diff.json describes it.")
+def command(base: str, project: Path, rules: Path | None, form: str) -> None:
+    """Say what is different in the rules compared with BASE: a git revision, such as main or HEAD~3, or a folder.
+
+    The rules as they are now are those in the folder, committed or not. Layout and comments are no change.
+    """
+    folder = rules or project / "rules"
+    after = loader.load(folder, None)
+    before = _base(base, folder)
+    changes = difference(before.rulebook, after)
+    if form == "json":
+        click.echo(json.dumps(_document(before, after, changes), ensure_ascii=False))
+        return
+    for line in _lines(before.called, changes):
+        click.echo(line)
+
+
+def _base(base: str, rules: Path) -> _Base:
+    """A revision, unless BASE is written as a path or is none that git knows."""
+    folder = Path(base)
+    if folder.is_dir() and (base.startswith((".", "/")) or not is_kept(rules)):
+        return _folder(folder)
+    commit = revision(base, rules)
+    if commit is not None:
+        with tempfile.TemporaryDirectory(prefix="forestall-diff-") as place:
+            files_at(commit, base, rules, Path(place))
+            return _Base(_load(Path(place), f"{base}:{inside(rules)}"), f"{base} ({commit[:7]})")
+    if folder.is_dir():
+        return _folder(folder)
+    raise UsageError.one(Location(base), "unknown-base", "this is neither a revision in git nor a folder.",
+                         "Name a branch, a tag or a commit, such as main or HEAD~1. In a copy that git has cut short, "
+                         "fetch the whole history first.")
+
+
+def _folder(folder: Path) -> _Base:
+    return _Base(loader.load(folder if (folder / "weights.yaml").exists() else folder / "rules", None), str(folder))
+
+
+def _load(place: Path, shown: str) -> Rulebook:
+    """The rules of a revision; their problems are told as git names the place: main:rules/weights.yaml."""
+    try:
+        return loader.load(place, None)
+    except RulesError as error:
+        raise RulesError(replace(problem, location=replace(
+            problem.location, file=problem.location.file.replace(f"{place}/", shown).replace(str(place), shown)))
+            for problem in error.problems) from None
+
+
+def _lines(called: str, changes: Sequence[Change]) -> Iterator[str]:
+    if not changes:
+        yield f"Nothing has changed since {called}."
+        return
+    yield f"Since {called}:"
+    for section, group in groupby(changes, key=lambda change: change.section):
+        yield ""
+        yield _HEADINGS[section]
+        for change in group:
+            sentence = change.sentence[0].upper() + change.sentence[1:]
+            if len(sentence) <= WIDTH or not (change.before and change.after):
+                yield f"  {sentence}"
+                continue
+            head = replace(change, before="", after="").sentence.removesuffix(" has changed.")
+            yield f"  {head[0].upper()}{head[1:]}"
+            yield f"    was  {change.before}"
+            yield f"    is   {change.after}"
+    yield ""
+    yield f"{counted(len(changes), 'change')}."
+
+
+def _document(before: _Base, after: Rulebook, changes: Sequence[Change]) -> dict[str, object]:
+    return {
+        "version": 1, "base": before.called, "before": before.rulebook.digest, "after": after.digest,
+        "changes": [{"section": str(one.section), "subject": one.subject, "kind": str(one.kind), "what": one.what,
+                     "before": one.before, "after": one.after, "sentence": one.sentence} for one in changes],
+    }

@@ -1,0 +1,73 @@
+"""The rules as they were: looked up in git by the digest that a pass wrote down. Nothing is changed there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from forestall.engine.errors import RulesError
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.rulebook.loader import FILES, load, scoring_digest
+
+MOST_COMMITS = 200
+PATIENCE = 20.0      # seconds for one question to git
+_SCORING = ("metrics.yaml", "weights.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Rules that git has kept, and the commit they were found in."""
+
+    rulebook: Rulebook
+    commit: str
+
+
+def earlier(rules: Path, digest: str) -> Earlier | None:
+    """The rules whose score has this digest (`Rulebook.scoring_digest`), from the history of the folder `rules`.
+
+    None where there is no git, where none of the last commits has them, or where they no longer load.
+    """
+    listed = _git(rules, "log", f"--max-count={MOST_COMMITS}", "--format=%H", "--", *_SCORING)
+    with tempfile.TemporaryDirectory(prefix="forestall-") as folder:
+        for commit in (listed or b"").decode().split():
+            place = Path(folder) / commit
+            place.mkdir()
+            if _written(rules, commit, _SCORING, place) and scoring_digest(place) == digest:
+                return _loaded(rules, commit, place)
+    return None
+
+
+def _loaded(rules: Path, commit: str, place: Path) -> Earlier | None:
+    listed = _git(rules, "ls-tree", "-r", "-z", "--name-only", commit, ".")
+    names = [name for name in (listed or b"").decode(errors="replace").split("\0")
+             if name in {f"{one}.yaml" for one in FILES} or (name.startswith("templates/") and name.endswith(".md"))]
+    if not _written(rules, commit, names, place):
+        return None
+    try:
+        return Earlier(load(place, None), commit)
+    except RulesError:
+        return None
+
+
+def _written(rules: Path, commit: str, names: tuple[str, ...] | list[str], place: Path) -> bool:
+    """Write files of a commit below `place`; False when git does not have one of them."""
+    for name in names:
+        content = _git(rules, "show", f"{commit}:./{name}")
+        if content is None:
+            return False
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(content)
+    return True
+
+
+def _git(rules: Path, *arguments: str) -> bytes | None:
+    """What git answers about the folder; None where it has no answer."""
+    try:
+        done = subprocess.run(["git", "-C", str(rules), *arguments], capture_output=True, check=False,
+                              timeout=PATIENCE, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

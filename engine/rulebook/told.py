@@ -1,0 +1,169 @@
+"""Parts of a rulebook as people write them: what each says, by its key. What says nothing has no key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.expression import Expression
+from forestall.engine.model.rulebook import (
+    EmailStep,
+    Goal,
+    Measure,
+    Play,
+    Points,
+    Rulebook,
+    Signal,
+    SlackStep,
+    Step,
+    StopIfStep,
+    TaskStep,
+    Template,
+    Tier,
+    Trigger,
+    WaitStep,
+    WebhookStep,
+)
+
+Told = Mapping[str, str]
+
+
+def told_metric(metric: Metric) -> Told:
+    """A metric."""
+    return _said({
+        "kind": str(metric.kind), "is": _text(metric.derived), "unit": metric.unit, "about": metric.about,
+        "one_of": ", ".join(metric.one_of), "per": "day" if metric.per_day else "",
+        "stale_after": _days(metric.stale_after) if metric.supplied and not metric.per_day else "",
+        "personal": _flag(metric.personal),
+    })
+
+
+def told_roles(book: Rulebook) -> Told:
+    """Which metric plays which role."""
+    roles = book.catalogue.roles
+    return _said({field.name: getattr(roles, field.name) for field in fields(roles)})
+
+
+def told_scorecard(book: Rulebook) -> Told:
+    """What holds for all signals."""
+    card = book.scorecard
+    return _said({"minimum_coverage": _percent(card.minimum_coverage),
+                  "new_accounts": f"unscored for {_days(card.unscored_days)}" if card.unscored_days else "scored"})
+
+
+def told_signal(signal: Signal, share: float) -> Told:
+    """A signal with its share of the score in percent."""
+    found = {"weight": f"{_number(signal.weight)} ({share:.3g} % of the score)", "measure": _measure(signal.measure),
+             "missing": str(signal.missing), "about": signal.about}
+    whole = sum(part.weight for part in signal.parts) or 1
+    for part in signal.parts:
+        found[f"part {part.name}"] = (f"{_number(part.weight)} ({100 * part.weight / whole:.3g} % of the signal), "
+                                      f"{_measure(part.measure)}")
+    return _said(found)
+
+
+def told_tier(tier: Tier) -> Told:
+    """A tier."""
+    return _said({"range": f"{tier.low}-{tier.high}", "when": _text(tier.when)})
+
+
+def told_trigger(trigger: Trigger) -> Told:
+    """A trigger."""
+    return _said({
+        "when": _text(trigger.when), "clear_when": _text(trigger.clear_when), "severity": trigger.severity or "tier",
+        "cooldown": _days(trigger.cooldown), "lasts": _days(trigger.lasts), "existing": str(trigger.existing),
+        "about": trigger.about,
+    })
+
+
+def told_play(play: Play) -> Told:
+    """A play without its steps."""
+    every = play.every
+    return _said({
+        "trigger": ", ".join(play.triggers), "tier": play.tier,
+        "every": _count(every.count, "month") if every and every.monthly else _days(every.count) if every else "",
+        "applies_to": _text(play.applies_to), "owner": play.owner,
+        "within": "" if play.within is None else _days(play.within), "goal": _goal(play.goal),
+        "holdout": _percent(play.holdout), "resources": ", ".join(play.resources),
+        "alongside": _flag(play.alongside), "finish_anyway": _flag(play.finish_anyway),
+        "existing": str(play.existing) if play.tier else "", "about": play.about,
+    })
+
+
+def told_step(step: Step) -> str:
+    """A step in a line."""
+    match step:
+        case EmailStep():
+            sender = f", from {step.sender}" if step.sender else ""
+            return f"email to {step.to}, template {step.template}{sender}"
+        case SlackStep():
+            return f"slack to {step.to}, template {step.template}"
+        case WebhookStep():
+            return f"webhook to {step.to}, template {step.template}"
+        case TaskStep():
+            return f"task for {step.person}, to {step.to}, template {step.template}"
+        case WaitStep():
+            return f"wait {_days(step.days)}"
+        case StopIfStep():
+            return f"stop_if {_text(step.condition)}"
+
+
+def told_limits(book: Rulebook) -> Told:
+    """The limits, and what holds for the alerts that tiers open."""
+    limits = book.limits
+    emails = limits.emails_per_account
+    return _said({
+        "emails_per_account": f"{emails[0]} per {_days(emails[1])}" if emails else "",
+        "tasks_per_csm": f"{limits.tasks_per_csm} per day" if limits.tasks_per_csm is not None else "",
+        "per_play": str(limits.per_play) if limits.per_play is not None else "", "urgent": ", ".join(limits.urgent),
+        "cooldown of alerts by tier": _days(book.tier_cooldown), "lasts of alerts by tier": _days(book.tier_lasts),
+    })
+
+
+def told_template(template: Template) -> Told:
+    """A message."""
+    return {"subject": template.subject, "body": template.body.rstrip()}
+
+
+def _said(found: dict[str, str]) -> Told:
+    return {key: value for key, value in found.items() if value}
+
+
+def _text(expression: Expression | None) -> str:
+    """As it was written, in one line."""
+    return " ".join(expression.text.split()) if expression else ""
+
+
+def _measure(measure: Measure | None) -> str:
+    if measure is None:
+        return ""
+    if measure.curve is None:
+        return f"score {_text(measure.value)}"
+    kind, corners = ("points", measure.curve.corners) if isinstance(measure.curve, Points) else (
+        "steps", measure.curve.bands)
+    return f"metric {_text(measure.value)}, {kind} {{{', '.join(f'{at:g}: {to:g}' for at, to in corners)}}}"
+
+
+def _goal(goal: Goal | None) -> str:
+    return f"{_text(goal.when)} within {_days(goal.within)}" if goal else ""
+
+
+def _days(count: int) -> str:
+    return _count(count, "day") if count else "same day"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} percent" if share else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else ""

@@ -1,0 +1,1 @@
+"""`forestall serve`: passes by the clock, and rules that are taken over while it runs."""
