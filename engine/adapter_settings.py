@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from forestall.engine.errors import Location, SettingsError
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.ports import Secret
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, Node, ScalarNode
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 SOURCES = "forestall.sources"
 CHANNELS = "forestall.channels"
@@ -52,14 +57,25 @@ def offered(group: str) -> Mapping[str, type]:
     return found
 
 
-def _adapter(described: AdapterSettings, group: str, findings: Findings) -> Any:
+def _points(group: str) -> Mapping[str, EntryPoint]:
+    return _installed(group, tuple(sys.path))
+
+
+@cache
+def _installed(group: str, path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    """The adapters that are installed on this path, by name. Looking for them takes longer than reading rules."""
     from importlib import metadata  # takes longer to import than the rest of this module
 
-    points = {point.name: point for point in metadata.entry_points(group=group)}
+    del path
+    return {point.name: point for point in metadata.entry_points(group=group)}
+
+
+def _adapter(described: AdapterSettings, group: str, findings: Findings) -> Any:
+    points = _points(group)
     noun = _noun(group)
     if described.adapter not in points:
         other = CHANNELS if group == SOURCES else SOURCES
-        elsewhere = described.adapter in {point.name for point in metadata.entry_points(group=other)}
+        elsewhere = described.adapter in _points(other)
         hint = f"`{described.adapter}` is a {_noun(other)}: it belongs below `{_noun(other)}s:`." if elsewhere else ""
         findings.say(described.location, "unknown-adapter",
                      f"{noun} {described.name} needs an adapter that is not installed: `{described.adapter}`.",

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import click
 
+from forestall import __version__
+from forestall.engine.cli.schema import names_of, write_schemas
 from forestall.engine.errors import Location, UsageError
 
 SAMPLE_DAYS = 120
 SAMPLE_ACCOUNTS = 120
+_COPIED = {"README.md": "README.md", "gitignore": ".gitignore", "pre-commit-config.yaml": ".pre-commit-config.yaml",
+           "vscode-settings.json": ".vscode/settings.json", "vscode-extensions.json": ".vscode/extensions.json"}
 
 
 @click.command("init", short_help="Write a new folder with rules that are ready to edit.")
@@ -45,9 +49,13 @@ def _write(made: Path, sample: bool, seed: int) -> None:
     with as_file(package / "rules") as rules:
         shutil.copytree(rules, made / "rules", ignore=shutil.ignore_patterns("__pycache__"))
     with as_file(package / "engine" / "starter") as starter:
-        shutil.copyfile(starter / "README.md", made / "README.md")
-        shutil.copyfile(starter / "gitignore", made / ".gitignore")
-        settings = (starter / "forestall.yaml").read_text(encoding="utf-8")
+        for name, place in _COPIED.items():
+            (made / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(starter / name, made / place)
+        workflow = (starter / "workflow.yml").read_text(encoding="utf-8").replace("VERSION", __version__, 1)
+        settings = (starter / "forestall.yaml").read_text(encoding="utf-8").replace("=../../schemas/", "=schemas/", 1)
+    (made / ".github" / "workflows").mkdir(parents=True)
+    (made / ".github" / "workflows" / "forestall.yml").write_text(workflow, encoding="utf-8")
     (made / "data").mkdir()
     if sample:
         _sample(made, seed)
@@ -56,6 +64,7 @@ def _write(made: Path, sample: bool, seed: int) -> None:
     (made / "forestall.yaml").write_text(settings, encoding="utf-8")
     if not sample:
         (made / "data" / ".gitkeep").touch()
+    write_schemas(names_of(made, made / "rules"), made / "schemas")
 
 
 def _sample(made: Path, seed: int) -> None:
@@ -71,7 +80,8 @@ def first_sample_day(today: date) -> date:
 
 
 def _closing(folder: Path, sample: bool) -> list[str]:
-    lines = [f"{folder} holds the default rules, their stories and the settings."]
+    lines = [f"{folder} holds the default rules, their stories and the settings.",
+             "Editors complete your names by schemas/; .github/ and .pre-commit-config.yaml check each change."]
     if sample:
         lines.append(f"data/ holds {SAMPLE_ACCOUNTS} made-up accounts with {SAMPLE_DAYS} days of history; none of them "
                      "exists.")

@@ -47,7 +47,13 @@ class Checked:
 
 def checked(template: Template, catalogue: Catalogue, signals: tuple[str, ...]) -> Checked:
     """Check the text of a template: every place, not only the first."""
-    names, kinds = (*catalogue.metrics, *signals), kinds_of(catalogue, signals)
+    return _checked(template, (*catalogue.metrics, *signals), tuple(kinds_of(catalogue, signals).items()))
+
+
+@lru_cache(maxsize=1024)
+def _checked(template: Template, names: tuple[str, ...], items: tuple[tuple[tuple[str, ...], Kind], ...]) -> Checked:
+    """The same answer for the same message and names: whoever loads rules again has most of them still."""
+    kinds = dict(items)
     subject = _Text(template, template.subject, template.location.line or 1, len("Subject: "))
     body = _Text(template, template.body, template.body_line, 0)
     found: list[Problem] = []

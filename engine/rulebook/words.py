@@ -22,6 +22,7 @@ from forestall.engine.model.expression import (
     Term,
     walk,
 )
+from forestall.engine.rulebook.certain import never_false, never_true
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import MapNode, ScalarNode
 
@@ -92,7 +93,21 @@ class Words:
             kind = "tier" if name == "tier" else f"value of {name}"
             findings.say(written.place(at), "unknown-text", f"in {what}, no {kind} is called \"{text}\".",
                          did_you_mean(text, options) or f"There are: {', '.join(options)}.", word=text)
+        if want is Kind.FLAG:
+            self._certain(checked.expression, what, findings)
         return checked.expression
+
+    def _certain(self, condition: Expression, what: str, findings: Findings) -> None:
+        """Warn of a condition that needs no account to be answered."""
+        texts = {**self.one_of, "tier": self.tiers}
+        reason = never_true(condition.term, texts)
+        if reason:
+            findings.warn(condition.location, "never-true", f"{what} can never be true: {reason}.",
+                          "Look at its numbers and texts, and whether `or` is meant where `and` stands.")
+        elif never_false(condition.term, texts):
+            findings.warn(condition.location, "always-true",
+                          f"{what} is true for every account whose facts are known.",
+                          "Look at its numbers and texts, and whether `and` is meant where `or` stands.")
 
     def _metrics(self, personal: bool) -> dict[str, Name]:
         return {name: found for name, found in self.metrics.items() if personal or name not in self.personal}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from forestall.engine.intervene.steps import KINDS
 from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.delivery import RunStatus, SilenceReason
 from forestall.engine.model.rulebook import MessageStep, Play, Rulebook, StopIfStep, TaskStep, WaitStep
@@ -30,15 +31,16 @@ def coverage(rulebook: Rulebook, told: Sequence[Told]) -> tuple[Reached, ...]:
     opened = {transition.alert.trigger for day in days for transition in day.decisions.transitions
               if transition.kind in (TransitionKind.OPENED, TransitionKind.RECORDED)}
     started = {run.play for day in days for run in day.decisions.runs if run.status is not RunStatus.HELD_OUT}
-    steps = {f"{one.play}.{one.step}" for day in days for one in day.decisions.deliveries}
+    sent = {(one.play, one.step) for day in days for one in day.decisions.deliveries}
+    steps = {(play.name, step.id): f"{play.name}.{KINDS[type(step)].value}:{step.template}"
+             for play in rulebook.plays.values() for step in _messages(play)}
     reasons = {silence.reason for day in days for silence in day.decisions.silences}
     possible = possible_reasons(rulebook)
     return (
         _reached("triggers", rulebook.triggers, opened),
         _reached("tiers", [*(tier.name for tier in rulebook.scorecard.tiers), UNSCORED], {day.tier for day in days}),
         _reached("plays", rulebook.plays, started),
-        _reached("steps", [f"{play.name}.{step.id}" for play in rulebook.plays.values() for step in _messages(play)],
-                 steps),
+        Reached("steps", tuple(steps.values()), tuple(label for step, label in steps.items() if step not in sent)),
         Reached("reasons", tuple(one.value for one in SilenceReason if one in possible),
                 tuple(one.value for one in SilenceReason if one in possible and one not in reasons),
                 tuple(one.value for one in SilenceReason if one not in possible)))
@@ -63,7 +65,7 @@ def possible_reasons(rulebook: Rulebook) -> frozenset[SilenceReason]:
         SilenceReason.BUDGET: limits.tasks_per_csm is not None and limits.tasks_per_csm < tasks,
         SilenceReason.OPTED_OUT: bool(rulebook.catalogue.roles.opted_out) and to_customer,
         SilenceReason.ANOTHER_PLAY: len(risk) > 1,
-        SilenceReason.GUARD: limits.per_play is not None and limits.per_play < 1,
+        SilenceReason.GUARD: False,      # `per_play` allows one start at least
         SilenceReason.NO_ADDRESS: any(step.to in (CUSTOMER, "csm", "executive", "csm.manager") for step in steps),
         SilenceReason.FACTS_MISSING: any(_waits_for_facts(play) for play in plays),
         SilenceReason.NO_PLAY: any(found and all(play.applies_to is not None for play in found)

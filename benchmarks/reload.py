@@ -1,0 +1,157 @@
+"""Hot reload at 500 triggers: from the last write to in force, and what a pass feels of it."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from compile_rules import conditions, write_rules
+from fifteen_metrics import LAST_DAY, write_history
+from figures import Figures, apart, main
+
+from forestall.engine.detect.history import History
+from forestall.engine.intervene.day import decide_day
+from forestall.engine.model.people import Directory
+from forestall.engine.model.state import State
+from forestall.engine.score.engine import DuckDb
+from forestall.engine.serve.journal import Journal
+from forestall.engine.serve.judge import Judge
+from forestall.engine.serve.reload import InForce, Reloader
+from forestall.engine.serve.shelf import Shelf
+from forestall.engine.settings import read_settings
+
+RUNS = 7
+SAVES = 200      # in a row, as fast as the disk takes them
+
+
+class Nobody:
+    """Owners who are not told."""
+
+    def rejected(self, *_: object) -> None: ...
+
+    def mended(self) -> None: ...
+
+
+def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int = 100_000) -> bool:
+    """Saves of one trigger and of many files, with the watcher and without; passes with reloads meanwhile."""
+    rules, history = folder / "rules", folder / "history"
+    (folder / "forestall.yaml").write_text("")
+    write_rules(rules, conditions(triggers))
+    apart(write_history, history, accounts, 60)
+    for watched in (True, False):
+        how = "" if watched else ", polling only"
+        with reloading(folder, watched) as reloader:
+            taken = [saved(rules, reloader, number) for number in range(RUNS)]
+            figures.seconds(f"one of {triggers} triggers changed: from the save to in force{how} (median of {RUNS})",
+                            median(taken), under=1.0)
+            figures.seconds(f"the slowest of them{how}", max(taken), under=1.0)
+            if watched:
+                figures.seconds(f"{SAVES} saves in a row: from the last one to in force", many(rules, reloader),
+                                under=1.0)
+                alone, beside, count = passes(History(history), rules, reloader)
+                figures.seconds(f"a pass over {accounts:,} accounts decided, alone (median of {RUNS})", alone)
+                figures.seconds(f"the same with {count} reloads meanwhile", beside)
+                figures.ratio("ratio", beside / alone)
+    return True
+
+
+@contextmanager
+def reloading(folder: Path, watched: bool) -> Iterator[Reloader]:
+    """A reloader at work, warm."""
+    judge = Judge(read_settings(folder), "duckdb")
+    journal = Journal(io.StringIO(), UTC, lambda: datetime.now(UTC))
+    reloader = Reloader(folder / "rules", Shelf(folder / "state"), judge, DuckDb(), journal,
+                        lambda: datetime.now(UTC), Nobody(), watched=watched)
+    thread = threading.Thread(target=reloader.run)
+    try:
+        reloader.begin()
+        thread.start()
+        yield reloader
+    finally:
+        reloader.stop()
+        thread.join()
+        judge.close()
+
+
+def saved(rules: Path, reloader: Reloader, number: int) -> float:
+    """Seconds from the end of a save to the moment at which a pass would use it."""
+    time.sleep(0.7 + number * 0.07)      # at another moment of the poll each time
+    before = reloader.current
+    change(rules, number)
+    start = time.perf_counter()
+    return wait(lambda: reloader.current is not before) - start
+
+
+def change(rules: Path, number: int) -> None:
+    """Another threshold for one trigger, renamed over the file as editors do."""
+    file = rules / "triggers.yaml"
+    lines = file.read_text().splitlines()
+    at = 2 + 2 * ((number * 37) % 400)
+    lines[at] = f"    when: days_since_last_activity >= {1000 + number}.{time.time_ns() % 100000}"
+    draft = file.with_suffix(".draft")
+    draft.write_text("\n".join(lines) + "\n")
+    draft.replace(file)
+
+
+def many(rules: Path, reloader: Reloader) -> float:
+    """Seconds from the last of many saves until exactly that is in force."""
+    from forestall.engine.serve.snapshot import snapshot
+
+    for number in range(SAVES):
+        change(rules, number)
+    start, last = time.perf_counter(), snapshot(rules).digest
+    return wait(lambda: reloader.current.digest == last) - start
+
+
+def passes(history: History, rules: Path, reloader: Reloader) -> tuple[float, float, int]:
+    """Median seconds of a pass alone, and while rules are saved all the time; how many reloads there were."""
+    made = reloader.current
+    decided(made, history)
+    alone = median(decided(made, history) for _ in range(RUNS))
+    ended, reloads = threading.Event(), []
+
+    def saving() -> None:
+        number = 0
+        while not ended.is_set():
+            before = reloader.current
+            change(rules, number)
+            while reloader.current is before and not ended.is_set():
+                time.sleep(0.05)
+            reloads.append(number)
+            number += 1
+
+    thread = threading.Thread(target=saving)
+    thread.start()
+    beside = median(decided(made, history) for _ in range(RUNS))
+    ended.set()
+    thread.join()
+    return alone, beside, len(reloads)
+
+
+def decided(made: InForce, history: History) -> float:
+    """Seconds to evaluate the last day and to decide it, with the rules that the pass began with."""
+    start = time.perf_counter()
+    evaluations = made.evaluator.evaluate(history, LAST_DAY, LAST_DAY).on(LAST_DAY)
+    decide_day(made.rulebook, made.evaluator.conditions, Directory({}, {}), State(), evaluations)
+    return time.perf_counter() - start
+
+
+def wait(true: Callable[[], bool]) -> float:
+    """The moment at which something became true; gives up after two minutes."""
+    end = time.perf_counter() + 120
+    while not true():
+        if time.perf_counter() > end:
+            raise TimeoutError("the rules did not come into force")
+        time.sleep(0.001)
+    return time.perf_counter()
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__, measure))
