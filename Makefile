@@ -10,6 +10,8 @@ INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --no
 
 demo: .venv/.installed
 	@rm -rf demo && cp -R examples/courses demo && rm -rf demo/.forestall demo/deliveries
+	@find demo -name '*.yaml' -exec sed -i.old '1s#=\.\./#=#' {} +      # the schemas are one folder nearer
+	@find demo -name '*.yaml.old' -delete
 	@echo "The record of 29,401 students of the Open University, with the rules in demo/rules."
 	@echo
 	@echo '$$ forestall history import --project demo'
@@ -32,7 +34,7 @@ demo: .venv/.installed
 	  echo "    $(RUN)/forestall explain $$(echo "$$letter" | grep -o '[A-Z]*-20[0-9]*[A-Z]-[0-9]*') --project demo"
 	@echo "What else there is to see: docs/demo.md"
 
-test: .venv/.installed-for-tests lint
+test: .venv/.installed-for-tests tests/editor/node_modules/.installed lint
 	@$(RUN)/python -m pytest -n 2 --dist loadfile
 
 # The language on Spark, in an environment of its own: pyspark is large, and Ibis wants no newer one than 4.0.
@@ -51,7 +53,7 @@ bench: .venv-bench/.installed
 	@.venv-bench/bin/python benchmarks/everything.py --write
 
 clean:
-	@rm -rf .venv .venv-spark .venv-bench demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-spark .venv-bench tests/editor/node_modules demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find engine adapters tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/.made
@@ -65,6 +67,14 @@ clean:
 	@$(INSTALL) hatchling
 	@$(INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $@ .venv/.installed
+
+# The language server of editors and other npm packages that tests/editor runs. Without node those tests say so.
+tests/editor/node_modules/.installed: tests/editor/package.json tests/editor/package-lock.json
+	@if command -v npm > /dev/null; then \
+	  echo "Installing the npm packages of tests/editor; this is done once and takes a few seconds."; \
+	  (cd tests/editor && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) && touch $@ \
+	    || echo "npm could not install them, so the tests of tests/editor do not run."; \
+	fi
 
 .venv-spark/.installed: pyproject.toml constraints.txt | .venv/.made
 	@echo "Installing Forestall and Spark into .venv-spark; this is done once and takes a few minutes."

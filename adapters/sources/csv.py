@@ -31,6 +31,7 @@ class CsvSource(TableSource):
 
     Settings = CsvSettings
     endings = (".csv", ".csv.gz")
+    supplies_at_once = True
 
     def __init__(self, name: str, settings: CsvSettings, metrics: Mapping[str, Metric], folder: Path) -> None:
         super().__init__(name, settings, metrics, folder)

@@ -17,6 +17,7 @@ from forestall.engine.rulebook import loader, schema, source
 from forestall.engine.rulebook.weights import shares
 from forestall.engine.score.look_back import beyond
 from forestall.engine.settings import FILE, Settings, adapter_problems, inspect_settings
+from forestall.engine.supplied import unsupplied
 
 
 _UNSURE = frozenset({"unknown-key", "wrong-type", "empty", "missing-key", "wrong-name", "unknown-channel"})
@@ -87,6 +88,7 @@ def _look(project: Path, rules: Path) -> _Finding:
     problems.extend(inspection.problems)
     if settings is not None and inspection.rulebook is not None:
         problems.extend(_too_young(settings, inspection.rulebook))
+        problems.extend(unsupplied(settings, inspection.rulebook.catalogue))
     stories = sorted((rules / "tests").glob("*.yaml"))
     for story in stories:
         document = source.read(story)

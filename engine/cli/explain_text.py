@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forestall.engine.cli.explain_alerts import alert_lines, other_lines
-from forestall.engine.cli.report import amount, long_day, table
+from forestall.engine.cli.report import MARGIN, amount, long_day, table
 from forestall.engine.cli.screen import WIDTH, clipped, headed, near, signed, tenths, wrapped
 from forestall.engine.cli.told import Known, Told
 from forestall.engine.intervene.wording import value_text
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
-from forestall.engine.score.earned import Cause, Moved
+from forestall.engine.model.rulebook import MissingPolicy
+from forestall.engine.score.earned import Cause, Moved, without_data
 from forestall.engine.score.explain import Earned, Explanation, Fact, TriggerExplained
 
 MOST_REASONS = 5
+LEFT = {without_data(policy): short for policy, short in (
+    (MissingPolicy.REWEIGHT, "left out"), (MissingPolicy.ZERO, "counts 0"), (MissingPolicy.NEUTRAL, "counts 50"))}
 WORDS = {Truth.TRUE: "true", Truth.FALSE: "false", Truth.UNKNOWN: "unknown"}
 
 
@@ -82,18 +85,18 @@ def _row(one: Earned, name: str, sums: tuple[float, float]) -> tuple[str, ...]:
 
 def _from(one: Earned) -> str:
     if one.parts:
-        return one.without_data and f"no data: {one.without_data}"
+        return one.without_data and f"no data: {LEFT[one.without_data]}"
     if one.points is not None:
         value = value_text(one.value) + (f" {one.unit}" if one.unit else "")
         return f"{one.text} = {value}" if one.text.isidentifier() else f"{value} = {one.text}"
     because = ", ".join(f"{fact.name} {_lacking(fact)}" for fact in one.lacking) or f"{one.text} has no value"
-    return f"{because}: {one.without_data}" if one.without_data else because
+    return f"{because}: {LEFT[one.without_data]}" if one.without_data else because
 
 
 def _lacking(fact: Fact) -> str:
     if fact.said is None:
         return "was never said"
-    return f"too old (used for {fact.stale_after} days)" if fact.age else "is missing"
+    return f"too old after {amount(fact.stale_after, 'day', 'days')}" if fact.age else "is missing"
 
 
 def _age(age: int | None) -> str:
@@ -162,7 +165,9 @@ def _triggers(told: Told) -> Iterator[str]:
     if not told.found.triggers:
         yield from headed("Triggers", "none")
         return
-    yield from headed("Triggers", told.found.triggers[0].trigger.when.location.file)
+    file = told.found.triggers[0].trigger.when.location.file
+    room = WIDTH - MARGIN - 2
+    yield from headed("Triggers", file if len(file) <= room else "…" + file[1 - room:])
     width = max(len(one.trigger.name) for one in told.found.triggers)
     order = {Truth.TRUE: 0, Truth.UNKNOWN: 1, Truth.FALSE: 2}
     for one in sorted(told.found.triggers, key=lambda one: order[one.truth]):

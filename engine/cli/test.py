@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,12 +12,14 @@ import click
 from forestall.engine.cli.console import counted
 from forestall.engine.cli.junit import junit
 from forestall.engine.cli.progress import shown
+from forestall.engine.cli.record import record_story
 from forestall.engine.runtime import Project, open_project
 from forestall.engine.simulate.coverage import Reached, coverage
 from forestall.engine.simulate.outcome import Told
 from forestall.engine.simulate.stories import read_stories
 from forestall.engine.simulate.telling import tell
 
+DAY = click.DateTime(["%Y-%m-%d"])
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -24,13 +27,26 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--project", type=FOLDER, default=".", help="The folder with forestall.yaml.")
 @click.option("--rules", type=FOLDER, help="The rules, where they are not in the project's `rules`.")
 @click.option("--coverage", "covered", is_flag=True, help="Say what of the rules no story reaches.")
+@click.option("--record", "account", metavar="ACCOUNT", help="Write a story of what happened to this account.")
+@click.option("--from", "begin", type=DAY, help="The first day to record.")
+@click.option("--to", "end", type=DAY, help="The last day to record (default: the last day of the history).")
+@click.option("--name", help="What the recorded story is called.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A new file for the recorded story.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "junit"]), default="text")
-def command(project: Path, rules: Path | None, covered: bool, form: str) -> None:
+def command(project: Path, rules: Path | None, covered: bool, account: str | None, begin: datetime | None,
+            end: datetime | None, name: str | None, out: Path | None, form: str) -> None:
     """Tell every story through the engine and say where it went otherwise than expected.
 
-    Exit code 1 when a story fails.
+    Exit code 1 when a story fails. With --record no story is told: one is written.
     """
     opened = open_project(project, rules)
+    if account is not None:
+        if begin is None:
+            raise click.UsageError("--record needs --from, the first day to record.")
+        record_story(opened, account, begin.date(), end.date() if end else None, name, out)
+        return
+    if begin or end or name or out:
+        raise click.UsageError("--from, --to, --name and --out belong to --record ACCOUNT.")
     folder = (rules or project / "rules") / "tests"
     stories = read_stories(folder, opened.rulebook)
     with shown() as progress:

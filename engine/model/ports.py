@@ -62,7 +62,8 @@ class SourceType(Protocol):
 
     The engine fills `Settings` from forestall.yaml (fields of type str, int, float, bool, Secret, `tuple[str, ...]` or
     `dict[str, str]`; a default makes a field optional). `folder` is where forestall.yaml stands: relative paths start
-    there.
+    there. A class may also say `supplies_at_once = True`: then `forestall check` asks it which metrics it supplies, so
+    that must take no network, no heavy library and no more than the first lines of files.
     """
 
     Settings: ClassVar[type]

@@ -58,12 +58,10 @@ def _of(one: SignalPoints, share: float) -> list[Stake]:
             for part in one.parts if part.points is not None]
 
 
-def without_data(one: SignalPoints) -> str:
-    """What the rules do with a signal that has no data; empty where it has."""
-    if one.points is not None:
-        return ""
+def without_data(policy: MissingPolicy) -> str:
+    """What the rules do with a signal that has no data."""
     return {MissingPolicy.REWEIGHT: "the others share its weight", MissingPolicy.ZERO: "counts as 0 points",
-            MissingPolicy.NEUTRAL: "counts as 50 points"}[one.signal.missing]
+            MissingPolicy.NEUTRAL: "counts as 50 points"}[policy]
 
 
 class Cause(StrEnum):

@@ -181,7 +181,7 @@ def _signals(catalogue: Catalogue, scored: Scored, facts: dict[str, Fact]) -> It
             continue
         parts = tuple(_leaf(catalogue, one, part, measures[part.name],
                             [stake for stake in mine if stake.part == part.name], facts) for part in one.parts)
-        yield Earned(one.signal.name, one.share, *_sums(mine, one.points), without_data=without_data(one), parts=parts)
+        yield Earned(one.signal.name, one.share, *_sums(mine, one.points), without_data=_without(one), parts=parts)
 
 
 def _leaf(catalogue: Catalogue, signal: SignalPoints, part: PartPoints, measure: Measure, mine: list[Stake],
@@ -195,7 +195,11 @@ def _leaf(catalogue: Catalogue, signal: SignalPoints, part: PartPoints, measure:
     metric = catalogue.metrics.get(term.name) if isinstance(term, Name) else None
     return Earned(part.name, part.share, *_sums(mine, part.points), text=measure.value.text, value=part.value,
                   unit=metric.unit if metric else "", age=max(ages, default=None), lacking=lacking,
-                  without_data=without_data(signal) if signal.signal.measure is not None else "")
+                  without_data=_without(signal) if signal.signal.measure is not None else "")
+
+
+def _without(one: SignalPoints) -> str:
+    return without_data(one.signal.missing) if one.points is None else ""
 
 
 def _sums(mine: list[Stake], points: float | None) -> tuple[float, float | None, float | None, float | None]:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -81,11 +82,8 @@ def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(OSError):
         os.nice(NICENESS)
-    from forestall.engine.intervene import templates
-    from forestall.engine.score import queries
-
-    assert templates
-    assert queries
+    import_module("forestall.engine.intervene.templates")
+    import_module("forestall.engine.score.queries")
 
 
 def _end_with_parent() -> None:

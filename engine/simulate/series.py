@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from forestall.engine.errors import Location
 from forestall.engine.model.catalogue import Metric
@@ -14,7 +14,9 @@ from forestall.engine.rulebook.nodes import ScalarNode
 
 MOST_DAYS = 1100
 REPEATED = re.compile(r"^(?P<value>.*?)(?:\s+x\s*(?P<times>[0-9]+))?$")
-RAMP = re.compile(r"^(?P<first>-?[0-9.]+)\s*\.\.\s*(?P<last>-?[0-9.]+)$")
+RAMPS = {
+    Kind.NUMBER: re.compile(r"^(?P<first>-?[0-9.]+?)\s*\.\.\s*(?P<last>-?[0-9.]+)$"),
+    Kind.DATE: re.compile(r"^(?P<first>[0-9]{4}-[0-9]{2}-[0-9]{2})\s*\.\.\s*(?P<last>[0-9]{4}-[0-9]{2}-[0-9]{2})$")}
 WORDS = {Kind.NUMBER: "a number", Kind.TEXT: "a text", Kind.FLAG: "true or false",
          Kind.DATE: "a date such as 2026-01-05"}
 
@@ -41,7 +43,7 @@ def _piece(piece: str, metric: Metric, place: Location, findings: Findings) -> l
     times = min(int(matched["times"]), MOST_DAYS + 1) if matched and matched["times"] else 1
     if text == "_":
         return [None] * times
-    ramp = RAMP.match(text) if metric.kind is Kind.NUMBER else None
+    ramp = RAMPS[metric.kind].match(text) if metric.kind in RAMPS else None
     if ramp:
         return _ramp(ramp["first"], ramp["last"], times, metric, place, findings)
     value = read_value(text, metric, place, findings)
@@ -54,9 +56,21 @@ def _ramp(first: str, last: str, times: int, metric: Metric, place: Location, fi
         findings.say(place, "series", f"a ramp of {metric.name} needs at least two days.",
                      f"Write {first}..{last} x7.")
         return []
+    if isinstance(low, date) and isinstance(high, date):
+        return _days(low, high, times, metric, place, findings)
     if not isinstance(low, float) or not isinstance(high, float):
         return []
     return [low + (high - low) * step / (times - 1) for step in range(times)]
+
+
+def _days(first: date, last: date, times: int, metric: Metric, place: Location, findings: Findings) -> list[Value]:
+    """A day each day; also backwards, or several days a day, as long as they are whole ones."""
+    step, rest = divmod((last - first).days, times - 1)
+    if rest:
+        findings.say(place, "series", f"{first}..{last} cannot be taken in {times - 1} equal steps of whole days.",
+                     f"From one day to the next it is {first}..{first + timedelta(days=times - 1)} x{times}.")
+        return []
+    return [first + timedelta(days=step * done) for done in range(times)]
 
 
 def read_value(text: str, metric: Metric, place: Location, findings: Findings) -> Value:

@@ -102,7 +102,7 @@ def alerts(rules):
     return [Alert("a", name, AlertStatus.OPEN, opened, "at_risk") for name in (*rules.triggers, *rules.tier_alerts())]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
                                                                 HealthCheck.too_slow])
 @given(days=rows())
 def test_every_change_clears_and_one_unit_less_does_not(rules, days):
@@ -125,7 +125,7 @@ def test_every_change_clears_and_one_unit_less_does_not(rules, days):
                 assert days[-1][one.metric] == raw(one.now)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
                                                                 HealthCheck.too_slow])
 @given(days=rows())
 def test_nothing_near_by_was_overlooked(rules, days):
@@ -151,7 +151,7 @@ def test_nothing_near_by_was_overlooked(rules, days):
                 assert (metric, first) in singles, (alert.trigger, metric, first, found)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
                                                                 HealthCheck.too_slow])
 @given(days=rows())
 def test_it_closes_on_the_day_that_was_named_if_all_stays(rules, days):

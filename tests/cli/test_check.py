@@ -124,3 +124,46 @@ def test_what_looks_further_back_than_the_history_is_said(sampled: Path, tmp_pat
 
 def test_nothing_is_said_of_a_history_that_reaches_far_enough(sampled: Path) -> None:
     assert "days back" not in CliRunner().invoke(cli, ["check", "--project", str(sampled)]).output
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    done = run("check", "--rules", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere: error: there is no folder with rules. [no-rules]" in done.stdout
+
+
+def supplied(project: Path, left_out: str) -> list[tuple[str, str]]:
+    """What `check` says when the sources of a sample leave out these columns."""
+    for file in (project / "data").rglob("*.csv"):
+        first, rest = file.read_text(encoding="utf-8").split("\n", 1)
+        names = [f"old_{name}" if name in left_out.split() else name for name in first.split(",")]
+        file.write_text(",".join(names) + "\n" + rest, encoding="utf-8")
+    answer = json.loads(CliRunner().invoke(cli, ["check", "--project", str(project), "--format", "json"]).output)
+    return [(problem["code"], problem["message"]) for problem in answer["problems"]]
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A project with made-up accounts in CSV files."""
+    assert CliRunner().invoke(cli, ["init", str(tmp_path / "sample"), "--sample"]).exit_code == 0
+    return tmp_path / "sample"
+
+
+def test_metrics_that_no_source_supplies_are_a_warning(sample: Path) -> None:
+    assert supplied(sample, "") == []
+    assert supplied(sample, "sponsor logins_14d") == [
+        ("unsupplied-metric", "no source supplies metric sponsor."),
+        ("unsupplied-metric", "no source supplies metric logins_14d.")]
+    many = supplied(sample, "segment journey mrr seats_total session_minutes")
+    assert [code for code, _ in many] == ["unsupplied-metric"]
+    assert "segment" in many[0][1]
+    assert "journey" in many[0][1]
+
+
+def test_sources_that_would_have_to_be_opened_are_not_asked(sample: Path) -> None:
+    settings = sample / "forestall.yaml"
+    written = settings.read_text(encoding="utf-8")
+    settings.write_text(written.replace("adapter: csv, path: data/usage", "adapter: parquet, path: data/usage"))
+    assert supplied(sample, "sponsor") == []
+    settings.write_text(written.replace("data/usage", "data/not-there-yet"))
+    assert supplied(sample, "") == []

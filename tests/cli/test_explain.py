@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,20 @@ def test_it_shows_signals_points_score_tier_and_every_trigger(sampled: Path, for
             known = [one for one in document["signals"] if one["points"] is not None]
             weighed = sum(one["share"] * one["points"] for one in known) / sum(one["share"] for one in known)
             assert document["score"] == pytest.approx(weighed, abs=0.0501)
+            for whole in (document["signals"], [part for one in document["signals"]
+                                                for part in one["parts"] or [one]]):
+                assert sum(one["earned"] or 0 for one in whole) == pytest.approx(document["score"], abs=0.0501)
+                assert sum(one["missed"] or 0 for one in whole) == pytest.approx(100 - document["score"], abs=0.0501)
         for one in document["triggers"]:
             assert one["saw"], one
+            assert one["because"], one
+            line = (sampled / "rules" / "triggers.yaml").read_text().splitlines()[one["line"] - 1]
+            assert one["when"].split()[0] in line
     assert shown > 10
 
 
 def test_it_agrees_with_the_pass(sampled: Path, forestall) -> None:
     """Two evaluators, one meaning: what the columnar pass counts as true is what explain says of each account."""
-    import json
-
     run = json.loads(forestall("run", "--project", sampled, *DAY, "--format", "json").out)
     true = {one["trigger"]: one["true"] for one in run["triggers"]}
     tiers = dict.fromkeys([*run["tiers"], None], 0)
@@ -50,12 +56,54 @@ def test_it_agrees_with_the_pass(sampled: Path, forestall) -> None:
     assert tiers == run["tiers"] | {None: run["unscored"]}
 
 
-def test_the_text_fits_and_names_the_values(sampled: Path, forestall) -> None:
+@pytest.mark.parametrize("days", [1, 7, 45])
+def test_what_moved_the_score_adds_up(sampled: Path, forestall, days: int) -> None:
+    compared = 0
+    for account in accounts(sampled, forestall)[:20]:
+        done = forestall("explain", account, "--project", sampled, *DAY, "--since", days, "--format", "json")
+        if done.code:
+            continue
+        document = done.document("explain")
+        since = document["since"]
+        assert since["days"] == days
+        before = forestall("explain", account, "--project", sampled, "--day", since["day"], "--format", "json")
+        assert since["score"] == (None if before.code else json.loads(before.out)["score"])
+        if since["change"] is None:
+            assert since["moved"] == []
+            continue
+        compared += 1
+        assert since["change"] == pytest.approx(document["score"] - since["score"])
+        parts = [since["behaviour"], since["data"], since["rounding"]]
+        assert sum(parts) == pytest.approx(since["change"], abs=1e-9)
+        assert sum(one["change"] for one in since["moved"]) + since["rounding"] == pytest.approx(since["change"])
+        assert since["rules_then"] == "no pass"
+        assert since["rules"] is None
+    assert compared > 8
+
+
+def test_the_text_is_one_screen(sampled: Path, forestall) -> None:
+    lengths = []
+    for account in accounts(sampled, forestall):
+        done = forestall("explain", account, "--project", sampled, *DAY)
+        if done.code == 0:
+            lines = done.out.splitlines()
+            lengths.append(len(lines))
+            assert max(map(len, lines)) <= 100
+            assert not any(line != line.rstrip() for line in lines)
+    assert max(lengths) <= 45
+
+
+def test_the_text_names_the_values(sampled: Path, forestall) -> None:
     out = forestall("explain", "made-up-0001", "--project", sampled, *DAY).out
-    assert "made-up-0001 on Tuesday, 31 March 2026" in out
-    assert "drop(score, days=7) =" in out
-    assert "Alerts" in out
-    assert "Plays" in out
+    first = out.splitlines()[0]
+    assert first.startswith("made-up-0001, ")
+    assert first.endswith(", on Tuesday, 31 March 2026")
+    assert "drop(score, days=7) is " in out
+    assert "logins_14d = " in out
+    assert "Triggers" in out
+    assert "rules/triggers.yaml" in out
+    assert "Since         24 March (7 days): " in out
+    assert "Alerts        none: no pass has been written yet" in out
 
 
 def test_personal_facts_stay_out_of_it(sampled: Path, forestall) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 SERVER = Path(__file__).parent / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
-PATIENCE = 60      # seconds; only for a server that hangs
+PATIENCE = 300      # seconds; only for a server that hangs
 
 SETTINGS = {"yaml": {"schemaStore": {"enable": False}, "validate": True, "hover": True, "completion": True}}
 
@@ -22,7 +22,7 @@ class LanguageServer:
                                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._settings = {"yaml": SETTINGS["yaml"] | {"schemas": schemas or {}}}
         self._asked = 0
-        self._versions: dict[str, int] = {}
+        self._opened = 0
         self._guard = threading.Timer(PATIENCE, self._process.kill)
         self._guard.start()
         self._ask("initialize", {
@@ -49,7 +49,7 @@ class LanguageServer:
         self._process.communicate()
 
     def diagnostics(self, file: Path, text: str | None = None) -> list[dict[str, Any]]:
-        """What the editor underlines in the file, or in `text` as if it had just been typed there."""
+        """What the editor underlines in the file, or in a new one beside it that holds `text`."""
         uri = self._open(file, text)
         while True:
             message = self._read()
@@ -63,25 +63,21 @@ class LanguageServer:
         found = self._ask("textDocument/hover", {"textDocument": {"uri": uri}, "position": _position(text, at)})
         return str(found["contents"]["value"]) if found else ""
 
-    def completion(self, file: Path, marked: str) -> list[dict[str, Any]]:
-        """What is offered where `|` stands."""
-        text = marked.replace("¦", "", 1)
-        uri = self._open(file, text)
+    def completion(self, file: Path, marked: str) -> dict[str, dict[str, Any]]:
+        """What is offered where `¦` stands, by its label."""
+        uri = self._open(file, marked.replace("¦", "", 1))
         found = self._ask("textDocument/completion", {"textDocument": {"uri": uri},
                                                       "position": _position(marked, "¦")})
         items: list[dict[str, Any]] = found["items"] if isinstance(found, dict) else found or []
-        return items
+        return {item["label"]: item for item in items}
 
     def _open(self, file: Path, text: str | None) -> str:
-        uri = file.as_uri()
+        """Each text under a name of its own, so that no answer can be about an earlier one."""
+        self._opened += 1
+        uri = (file if text is None else file.with_stem(f"{file.stem}-{self._opened}")).as_uri()
         text = file.read_text(encoding="utf-8") if text is None else text
-        version = self._versions[uri] = self._versions.get(uri, 0) + 1
-        if version == 1:
-            self._tell("textDocument/didOpen", {"textDocument": {
-                "uri": uri, "languageId": "yaml", "version": version, "text": text}})
-        else:
-            self._tell("textDocument/didChange", {"textDocument": {"uri": uri, "version": version},
-                                                  "contentChanges": [{"text": text}]})
+        self._tell("textDocument/didOpen", {"textDocument": {
+            "uri": uri, "languageId": "yaml", "version": 1, "text": text}})
         return uri
 
     def _until_configured(self) -> None:

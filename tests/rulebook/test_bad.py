@@ -30,6 +30,7 @@ class Mistake:
     text: str
     line: int
     column: int
+    severity: str
 
 
 def mistake(path: Path) -> Mistake:
@@ -46,7 +47,8 @@ def mistake(path: Path) -> Mistake:
     at = marked.find(MARK)
     line = marked.count("\n", 0, at) + 1 if at >= 0 else 0
     column = at - marked.rfind("\n", 0, at) if at >= 0 else 0
-    return Mistake(file, root.text("expect"), root.text("code"), marked.replace(MARK, ""), line, column)
+    return Mistake(file, root.text("expect"), root.text("code"), marked.replace(MARK, ""), line, column,
+                   root.text("severity") or "error")
 
 
 def broken(path: Path, folder: Path) -> tuple[Mistake, Path]:
@@ -66,22 +68,26 @@ def test_mistake_is_named_with_its_place_and_cure(path: Path, tmp_path: Path) ->
     made, project = broken(path, tmp_path)
     text = CliRunner().invoke(cli, ["check", "--project", str(project)])
     answer = CliRunner().invoke(cli, ["check", "--project", str(project), "--format", "json"])
-    assert (text.exit_code, answer.exit_code) == (1, 1), text.output
+    code = int(made.severity == "error")
+    assert (text.exit_code, answer.exit_code) == (code, code), text.output
     assert text.exception is None or isinstance(text.exception, SystemExit)
-    errors = [problem for problem in json.loads(answer.output)["problems"] if problem["severity"] == "error"]
-    assert len(errors) == 1, f"one mistake, one problem: {errors}"
-    said = errors[0]
+    problems = json.loads(answer.output)["problems"]
+    found = [problem for problem in problems if problem["severity"] in (made.severity, "error")]
+    assert len(found) == 1, f"one mistake, one problem: {found}"
+    said = found[0]
     assert made.expect in f"{said['message']} {said['hint']}"
     assert said["code"] == made.code
     assert Path(said["file"]) == project / made.file
     if made.line:
         assert (said["line"], said["column"]) == (made.line, made.column)
-        assert f"{project / made.file}:{made.line}:{made.column}: error: " in text.output
+        assert f"{project / made.file}:{made.line}:{made.column}: {made.severity}: " in text.output
+        assert f" [{made.code}]\n" in text.output
     assert said["hint"] or said["code"] in NO_CURE_NEEDED
 
 
 # The sentence itself says what would be right.
-NO_CURE_NEEDED = {"out-of-bounds", "wrong-kind", "name-not-usable", "not-one-of", "no-history-here"}
+NO_CURE_NEEDED = {"out-of-bounds", "wrong-kind", "name-not-usable", "not-one-of", "no-history-here", "number-too-large",
+                  "not-in-the-language", "wrong-arguments"}
 
 
 def test_a_secret_in_the_file_is_not_printed(tmp_path: Path) -> None:

@@ -147,3 +147,16 @@ def test_the_engine_and_where_it_is_named(tmp_path: Path, written: str, engine: 
     settings = read_settings(tmp_path)
     assert settings.engine is engine
     assert str(settings.engine_at).endswith(place)
+
+
+def test_an_adapter_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site" / "torn-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: torn\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[forestall.channels]\ntorn = torn_adapter_is_not_there:Torn\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    importlib.invalidate_caches()
+    (tmp_path / "forestall.yaml").write_text("channels:\n  it: {adapter: torn}\n")
+    settings, _ = inspect_settings(tmp_path)
+    assert settings is not None
+    assert [(problem.code, problem.location.line) for problem in adapter_problems(settings)] == [("broken-adapter", 2)]

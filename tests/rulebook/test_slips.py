@@ -26,7 +26,7 @@ from forestall.engine.settings import Settings, adapter_problems, inspect_settin
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = {"default": (ROOT / "engine" / "starter" / "forestall.yaml", ROOT / "rules"),
            "courses": (ROOT / "examples" / "courses" / "forestall.yaml", ROOT / "examples" / "courses" / "rules")}
-SEED, COUNT = 6, 500
+SEED, COUNT = 4, 500
 _PLACE = re.compile(r"(\w+\.yaml):(\d+)|\bline (\d+)")
 
 

@@ -1,0 +1,37 @@
+"""Metrics of the catalogue that no source of forestall.yaml supplies, where the sources can tell at once."""
+
+from __future__ import annotations
+
+from forestall.engine.adapter_settings import SOURCES, prepared
+from forestall.engine.errors import ForestallError, Location, Problem, Severity
+from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.settings import Settings, open_source
+
+_EACH = 5       # more are told in one sentence
+
+
+def unsupplied(settings: Settings, catalogue: Catalogue) -> tuple[Problem, ...]:
+    """A warning for each; nothing where a source would have to be opened to tell, or cannot be read."""
+    metrics = {metric.name: metric for metric in catalogue.supplied()}
+    found: set[str] = set()
+    for described in settings.sources:
+        try:
+            kind, _ = prepared(described, SOURCES)
+            if not getattr(kind, "supplies_at_once", False):
+                return ()
+            found.update(open_source(settings, described, metrics).supplies())
+        except ForestallError:      # `run` and `history import` say what is wrong with the files
+            return ()
+    missing = [metric for metric in metrics.values() if metric.name not in found]
+    if not settings.sources or not missing:
+        return ()
+    if len(missing) > _EACH:
+        names = ", ".join(metric.name for metric in missing)
+        return (_warning(missing[0].location, f"no source supplies these metrics: {names}."),)
+    return tuple(_warning(metric.location, f"no source supplies metric {metric.name}.") for metric in missing)
+
+
+def _warning(location: Location, message: str) -> Problem:
+    return Problem(location, "unsupplied-metric", message,
+                   "It stays missing. Add its column to a source, map it with `metrics:` there, or take it out here.",
+                   Severity.WARNING)
