@@ -3,7 +3,6 @@
 import inspect
 
 import duckdb
-import ibis
 import pyarrow as pa
 import pytest
 
@@ -39,7 +38,7 @@ def alone(text, history):
 def together(text, history):
     columns = Columns(KINDS, {})
     columns.used.update(KINDS)
-    statement = str(ibis.to_sql(columns.table({"answer": columns.column(expression(text).term)}), dialect="duckdb"))
+    statement = columns.statement({"answer": columns.column(expression(text).term)}, "duckdb").text
     table = pa.Table.from_pylist(
         [{"account": "one", "day": day, "first_day": min(history), "named_day": day} | row
          for day, row in history.items()],
