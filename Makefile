@@ -35,7 +35,7 @@ demo: .venv/.installed
 	@echo "What else there is to see: docs/demo.md"
 
 test: .venv/.installed-for-tests tests/editor/node_modules/.installed lint
-	@$(RUN)/python -m pytest -n 2 --dist loadfile
+	@$(RUN)/python -m pytest -n 2 --dist loadfile -rs
 
 # The language on Spark, in an environment of its own: pyspark is large, and Ibis wants no newer one than 4.0.
 test-spark: .venv-spark/.installed

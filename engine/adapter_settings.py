@@ -26,12 +26,16 @@ _SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """A source or channel as forestall.yaml describes it; `options` are the keys that its adapter understands."""
+    """A source or channel as forestall.yaml describes it; `options` are the keys that its adapter understands.
+
+    `named_at` is where its adapter is named.
+    """
 
     name: str
     adapter: str
     options: MapNode
     location: Location
+    named_at: Location
 
 
 def prepared(described: AdapterSettings, group: str) -> tuple[Any, object]:
@@ -77,14 +81,14 @@ def _adapter(described: AdapterSettings, group: str, findings: Findings) -> Any:
         other = CHANNELS if group == SOURCES else SOURCES
         elsewhere = described.adapter in _points(other)
         hint = f"`{described.adapter}` is a {_noun(other)}: it belongs below `{_noun(other)}s:`." if elsewhere else ""
-        findings.say(described.location, "unknown-adapter",
+        findings.say(described.named_at, "unknown-adapter",
                      f"{noun} {described.name} needs an adapter that is not installed: `{described.adapter}`.",
                      hint or did_you_mean(described.adapter, points) or f"There are: {', '.join(sorted(points))}.")
         return None
     try:
         return points[described.adapter].load()
     except (ImportError, AttributeError) as error:
-        findings.say(described.location, "broken-adapter",
+        findings.say(described.named_at, "broken-adapter",
                      f"the adapter `{described.adapter}` of {noun} {described.name} cannot be loaded: {error}.",
                      "Install the package that it needs.")
         return None

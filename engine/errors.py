@@ -38,8 +38,8 @@ class Severity(StrEnum):
 class Problem:
     """One thing a person can mend: where it is, what it is, and how to mend it.
 
-    `code` is short, lower case with dashes and never changes its meaning (`unknown-name`). `word` is the name that it is
-    about, where there is one: the same name need not be said many times.
+    `code` is short, lower case with dashes and never changes its meaning (`unknown-name`). `word` is the name that it
+    is about, where there is one: the same name need not be said many times.
     """
 
     location: Location

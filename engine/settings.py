@@ -155,10 +155,11 @@ class _Reader:
     def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:
         found: list[AdapterSettings] = []
         for entry in self._root.map(key):
-            if isinstance(entry.value, MapNode) and entry.value.text("adapter"):
+            named = entry.value.scalar("adapter") if isinstance(entry.value, MapNode) else None
+            if isinstance(entry.value, MapNode) and named is not None and entry.value.text("adapter"):
                 options = {name: one for name, one in entry.value.entries.items() if name != "adapter"}
-                found.append(AdapterSettings(entry.key.text, entry.value.text("adapter"),
-                                             MapNode(options, entry.value.location), entry.key.location))
+                found.append(AdapterSettings(entry.key.text, named.text, MapNode(options, entry.value.location),
+                                             entry.key.location, named.location))
         return tuple(found)
 
     def _people(self) -> Mapping[str, Person]:

@@ -41,8 +41,9 @@ def codes() -> Iterator[tuple[str, str]]:
         if name.startswith("engine/lint/"):
             continue        # docs/lint.md, and a test of its own
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        constants = {target.id: node.value.value for node in tree.body if isinstance(node, ast.Assign)
-                     for target in node.targets if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant)}
+        constants = {target.id: node.value.value for node in tree.body
+                     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+                     for target in node.targets if isinstance(target, ast.Name)}
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue

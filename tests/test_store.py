@@ -132,6 +132,22 @@ def test_what_a_pass_decided_is_there_after_a_restart(path: Path) -> None:
     assert state.known_triggers == {"inactivity", "errors"}
 
 
+def test_one_account_has_all_that_is_its_own_and_nothing_else(store: Store) -> None:
+    decisions, rows = whole_pass()
+    assert store.account("a1").log == ()
+    assert store.pass_on(DAY) is None
+    store.commit(decisions, rows, NOW)
+    first, third = store.account("a1"), store.account("a3")
+    assert (first.alerts, first.log) == ({"inactivity": opened(1).alert}, (opened(1),))
+    assert (first.runs, first.deliveries, first.silences) == ((run(1),), (rows[0],), ())
+    assert [(kept.silence, kept.last_day) for kept in third.silences] == [(silence(3), DAY)]
+    assert third.alerts["inactivity"].status is AlertStatus.PENDING
+    assert store.pass_on(DAY - timedelta(days=1)) is None
+    made = store.pass_on(DAY + timedelta(days=3))
+    assert made is not None
+    assert (made.day, made.scoring_digest) == (DAY, "scoring")
+
+
 def test_a_pass_written_twice_writes_nothing_the_second_time(store: Store, path: Path) -> None:
     decisions, rows = whole_pass()
     store.commit(decisions, rows, NOW)

@@ -47,8 +47,9 @@ PARTS: dict[str, tuple[set[str], str]] = {
                 "wires the parts into a pass"),
     "serve": ({"errors", "model", "rulebook", "settings", "score", "store", "intervene", "runtime"},
               "passes by the clock, and rules taken over meanwhile"),
-    "cli": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "supplied", "sample",
-             "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate", "runtime", "serve"},
+    "cli": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "supplied",
+             "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",
+             "runtime", "serve"},
             "one module per verb"),
     "adapters": ({"model"}, "the outside world, seen through the protocols of engine/model/ports.py"),
 }

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from forestall.engine.cli.console import PAGE, as_json, counted, print_problems
-from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook import loader, schema, source
 from forestall.engine.rulebook.weights import shares
-from forestall.engine.score.look_back import beyond
 from forestall.engine.settings import FILE, Settings, adapter_problems, inspect_settings
-from forestall.engine.supplied import unsupplied
-
 
 _UNSURE = frozenset({"unknown-key", "wrong-type", "empty", "missing-key", "wrong-name", "unknown-channel"})
 
@@ -87,8 +84,7 @@ def _look(project: Path, rules: Path) -> _Finding:
     inspection = loader.inspect(rules, None if unsure else settings)
     problems.extend(inspection.problems)
     if settings is not None and inspection.rulebook is not None:
-        problems.extend(_too_young(settings, inspection.rulebook))
-        problems.extend(unsupplied(settings, inspection.rulebook.catalogue))
+        problems.extend(_not_in_the_facts(settings, inspection.rulebook))
     stories = sorted((rules / "tests").glob("*.yaml"))
     for story in stories:
         document = source.read(story)
@@ -100,12 +96,19 @@ def _look(project: Path, rules: Path) -> _Finding:
     return _Finding(inspection.rulebook, tuple(problems), files)
 
 
-def _too_young(settings: Settings, rulebook: Rulebook) -> tuple[Problem, ...]:
-    """What looks further back than the history reaches; nothing where there is no history yet."""
-    manifest = read_manifest(settings.state / "history")
-    if manifest.first is None or manifest.through is None:
-        return ()
-    return tuple(beyond(rulebook, (manifest.through - manifest.first).days + 1))
+def _not_in_the_facts(settings: Settings, rulebook: Rulebook) -> Iterator[Problem]:
+    """What the sources leave out, and what looks further back than the history reaches; imported only where needed."""
+    if settings.sources:
+        from forestall.engine.supplied import unsupplied
+
+        yield from unsupplied(settings, rulebook.catalogue)
+    if (settings.state / "history").exists():
+        from forestall.engine.detect.manifest import read_manifest
+        from forestall.engine.score.look_back import beyond
+
+        manifest = read_manifest(settings.state / "history")
+        if manifest.first is not None and manifest.through is not None:
+            yield from beyond(rulebook, (manifest.through - manifest.first).days + 1)
 
 
 def _print(found: _Finding) -> None:

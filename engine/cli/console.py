@@ -16,13 +16,16 @@ _WIDTH = 110
 def print_problems(problems: Iterable[Problem], *, err: bool = False) -> None:
     """Each problem with its place, the line it is about, a caret, the sentence and the cure."""
     texts: dict[str, list[str]] = {}
+    problems = list(problems)
+    # a secret that stands in the file must not travel on into a build log
+    hidden = {(one.location.file, one.location.line) for one in problems if one.code == "secret-in-file"}
     for problem in problems:
         color = "red" if problem.severity is Severity.ERROR else "yellow"
         click.echo(click.style(str(problem.location), bold=True) + ": "
                    + click.style(str(problem.severity), fg=color) + f": {problem.message} "
                    + click.style(f"[{problem.code}]", dim=True), err=err)
-        # a secret that stands in the file must not travel on into a build log
-        for line in _excerpt(problem.location, texts) if problem.code != "secret-in-file" else ():
+        shown = (problem.location.file, problem.location.line) not in hidden
+        for line in _excerpt(problem.location, texts) if shown else ():
             click.echo(f"    {line}", err=err)
         if problem.hint:
             click.echo(f"    {problem.hint}", err=err)

@@ -76,6 +76,8 @@ def _last_day(project: Project) -> date:
 
 def _unknown(project: Project, account: str, day: date) -> UsageError:
     there = nearest_accounts(project.rulebook, project.history, day)
-    hint = did_you_mean(account, there) if there else "Name another day with --day."
+    last = project.history.last_named(account)
+    hint = f"A source named it last on {last}: look at that day with --day." if last and there else (
+        did_you_mean(account, there) if there else "Name another day with --day.")
     return UsageError.one(Location(account), "unknown-account", f"no account of this name has a row on {day}.",
                           hint or f"There are {len(there):,}, such as {there[0]}.")

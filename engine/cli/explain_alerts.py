@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from forestall.engine.alert.clearing import Change, Clearing
+from forestall.engine.cli.report import KIND_WORDS, amount
 from forestall.engine.cli.screen import below, headed, near
 from forestall.engine.cli.told import Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
@@ -100,9 +101,8 @@ def _ran(one: RunExplained, told: Told) -> str:
     """`started 3 December; 2 messages sent; next call_them (task) on 6 December`."""
     run = one.run
     parts = [f"started {near(run.occurrence, told.day)}"]
-    counts = Counter((row.delivery.kind.value, row.status) for row in one.deliveries)
-    parts += [f"{count if count > 1 else 'an' if kind == 'email' else 'a'} {kind}{'s' if count > 1 else ''} "
-              f"{_fate(status)}" for (kind, status), count in counts.items()]
+    counts = Counter((row.delivery.kind, row.status) for row in one.deliveries)
+    parts += [f"{amount(count, *KIND_WORDS[kind])} {_fate(status)}" for (kind, status), count in counts.items()]
     dead = next((row.detail for row in one.deliveries if row.status is DeliveryStatus.DEAD and row.detail), "")
     if dead:
         parts.append(f"“{without_addresses(dead)}”")

@@ -13,7 +13,9 @@ from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.rulebook import MissingPolicy
 from forestall.engine.score.earned import Cause, Moved, without_data
+from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.explain import Earned, Explanation, Fact, TriggerExplained
+from forestall.engine.score.reason import why
 
 MOST_REASONS = 5
 LEFT = {without_data(policy): short for policy, short in (
@@ -47,7 +49,7 @@ def _name(told: Told) -> str:
 def _health(told: Told) -> Iterator[str]:
     scored, found = told.found.scored, told.found
     labels = {tier.name: tier.label for tier in told.rulebook.scorecard.tiers}
-    tier = f", {labels[scored.tier]}" if scored.tier else ""
+    tier = f", {labels[scored.tier]}{_forced(told)}" if scored.tier else ""
     if scored.score is None:
         yield from headed("Health", f"unscored{tier}: {scored.unscored_because}")
     else:
@@ -55,6 +57,15 @@ def _health(told: Told) -> Iterator[str]:
         yield from headed("Health", f"{scored.score:g}{tier}; {scored.coverage:.0%} of the weight has data{profile}")
     if found.named_on != found.day:
         yield from headed("Last named", f"{near(found.named_on, found.day)}; values are carried from then")
+
+
+def _forced(told: Told) -> str:
+    """Why the tier holds whatever the score, where a condition says so; the worst tier is asked first."""
+    today = to_epoch(told.day)
+    for tier in reversed(told.rulebook.scorecard.tiers):
+        if tier.when is not None and told.found.subject.value(tier.when, today) is True:
+            return f" whatever the score: {why(tier.when, told.found.subject, today)}"
+    return ""
 
 
 # -- signals ---------------------------------------------------------------------------------------------------------

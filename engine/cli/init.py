@@ -16,7 +16,8 @@ from forestall.engine.errors import Location, UsageError
 
 SAMPLE_DAYS = 120
 SAMPLE_ACCOUNTS = 120
-_COPIED = {"README.md": "README.md", "gitignore": ".gitignore", "pre-commit-config.yaml": ".pre-commit-config.yaml",
+_COPIED = {"README.md": "README.md", "gitignore": ".gitignore", "gitattributes": ".gitattributes",
+           "pre-commit-config.yaml": ".pre-commit-config.yaml",
            "vscode-settings.json": ".vscode/settings.json", "vscode-extensions.json": ".vscode/extensions.json"}
 
 

@@ -24,7 +24,8 @@ def github(problems: Iterable[Problem]) -> Iterator[str]:
             words |= {"line": str(place.line), "col": str(place.column)}
         words["title"] = problem.code
         properties = ",".join(f"{key}={_property(value)}" for key, value in words.items())
-        yield f"::{problem.severity} {properties}::{_escaped(_sentence(problem))}"
+        command = "notice" if problem.severity is Severity.NOTE else problem.severity
+        yield f"::{command} {properties}::{_escaped(_sentence(problem))}"
 
 
 def sarif(problems: Iterable[Problem]) -> dict[str, object]:
@@ -56,7 +57,7 @@ def _result(problem: Problem, rule: int, root: Path) -> dict[str, object]:
     if place.line:
         physical["region"] = {"startLine": place.line, "startColumn": place.column}
     return {"ruleId": problem.code, "ruleIndex": rule,
-            "level": "error" if problem.severity is Severity.ERROR else "warning",
+            "level": str(problem.severity),
             "message": {"text": _sentence(problem)}, "locations": [{"physicalLocation": physical}]}
 
 

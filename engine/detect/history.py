@@ -238,6 +238,14 @@ class History:
         with session() as connection, self._files_sound():
             return said_of(connection, catalogue, self._files(self._manifest.arrivals, months), account, by)
 
+    def last_named(self, account: str) -> date | None:
+        """The last day on which a source named this account; None when none ever did."""
+        if self._manifest.accounts is None:
+            return None
+        with session() as connection, self._files_sound():
+            found = _one(connection, sql.last_arrival(self._manifest.accounts) + " WHERE account = ?", [account])
+        return found if isinstance(found, date) else None
+
     def last_arrival(self) -> date | None:
         """The last day that any source spoke of; None when nothing has arrived."""
         if self._manifest.accounts is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import ibis
@@ -16,6 +17,8 @@ from ibis.backends.sql import compilers
 from ibis.config import Config
 from ibis.expr import operations as ops
 
+AT_ONCE = 40            # columns that are compiled together, and remembered together
+REMEMBERED = 256        # such groups
 QUOTED = re.compile(r"""["`](layer [a-z]+)["`]""")
 
 
@@ -37,7 +40,7 @@ class Statement:
     def of(cls, table: Any, dialect: str, layers: Mapping[str, Statement] | None = None) -> Statement:
         """An Ibis table as text. `layers` are what its stand-ins stand for."""
         below = layers or {}
-        text = QUOTED.sub(lambda found: f"({below[found.group(1)].text})", _compiled(table, dialect))
+        text = QUOTED.sub(lambda found: f"({below[found.group(1)].text})", _compiled(table.op(), dialect))
         return cls(text, dict(table.schema().items()), dialect)
 
     def stand_in(self, name: str = "layer below") -> Any:
@@ -47,10 +50,15 @@ class Statement:
     def adding(self, build: Callable[[Any], Mapping[str, Any]]) -> Statement:
         """One SELECT more: every column that there is, and those that `build` makes of them."""
         row = self.stand_in()
-        # `row.select` would look each column up again; they are built of this row and of nothing else.
-        added = Statement.of(ops.Project(row, build(row)).to_expr(), self.dialect, {"layer below": self})
-        text = added.text.replace("SELECT ", "SELECT *, ", 1)
-        return Statement(text, {**self.columns, **added.columns}, self.dialect)
+        built = list(build(row).items())
+        columns, parts = dict(self.columns), []
+        for start in range(0, len(built), AT_ONCE):
+            # `row.select` would look each column up again; they are built of this row and of nothing else.
+            some = ops.Project(row, dict(built[start:start + AT_ONCE]))
+            columns |= some.schema.items()
+            parts.append(_selected(some, self.dialect))
+        below = parts[0][1].replace(_quoted("layer below", parts[0][1]), f"({self.text})")
+        return Statement(f"SELECT *, {', '.join(part for part, _ in parts)}{below}", columns, self.dialect)
 
     def choosing(self, columns: Mapping[str, str]) -> Statement:
         """These columns only, under their new names."""
@@ -59,8 +67,26 @@ class Statement:
                             {"layer below": self})
 
 
-def _compiled(table: Any, dialect: str) -> str:
+def _selected(projection: Any, dialect: str) -> tuple[str, str]:
+    """What stands between SELECT and FROM, and from there on."""
+    text = _compiled(projection, dialect)
+    start = text.rindex(" FROM ")      # the name of the stand-in follows, and nothing that holds another FROM
+    return text[len("SELECT "):start], text[start:]
+
+
+def _quoted(name: str, text: str) -> str:
+    found = QUOTED.search(text)
+    assert found is not None
+    assert found.group(1) == name
+    return found.group(0)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _compiled(operation: Any, dialect: str) -> str:
+    """The SQL of an Ibis operation. Equal operations are equal text: a service in which one trigger was edited
+    compiles the few columns around it.
+    """
     if dialect == "pyspark" and ibis.options.pyspark is None:
         ibis.options.pyspark = _SparkOptions()
     compiler = getattr(compilers, dialect).compiler      # what ibis.to_sql calls after some copying that is not needed
-    return str(compiler.to_sqlglot(table).sql(dialect=compiler.dialect, copy=False))
+    return str(compiler.to_sqlglot(operation.to_expr()).sql(dialect=compiler.dialect, copy=False))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from forestall.engine.errors import Problem, Severity
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.lint import on_history, on_rules
-from forestall.engine.lint.book import Book, Found
+from forestall.engine.lint.book import Book, Check, Found
 from forestall.engine.lint.excuses import Excuse, excuses
 from forestall.engine.lint.observed import Observed
+from forestall.engine.lint.on_history import HistoryCheck
 
 UNKNOWN = "unknown-check"
 NEEDLESS = "needless-exclusion"
@@ -54,14 +55,15 @@ def lint(book: Book, observed: Observed | None) -> Linted:
 
 def _all(book: Book, observed: Observed | None) -> Iterator[Problem]:
     for check in on_rules.CHECKS:
-        yield from (_problem(check.code, check.severity, one) for one in check.look(book))
+        yield from (_problem(check, one) for one in check.look(book))
     for later in on_history.CHECKS if observed is not None and observed.rows else ():
         assert observed is not None
-        yield from (_problem(later.code, later.severity, one) for one in later.look(book, observed))
+        yield from (_problem(later, one) for one in later.look(book, observed))
 
 
-def _problem(code: str, severity: Severity, found: Found) -> Problem:
-    return Problem(found.location, code, found.message, found.hint, severity)
+def _problem(check: Check | HistoryCheck, found: Found) -> Problem:
+    """The finding with the reason why it matters, and what to do."""
+    return Problem(found.location, check.code, found.message, f"{check.why} {found.hint}", check.severity)
 
 
 def _excuse(problem: Problem, allowed: Sequence[Excuse]) -> Excuse | None:

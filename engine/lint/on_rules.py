@@ -21,7 +21,7 @@ def two_sided(book: Book) -> Iterator[Found]:
     for trigger in book.rulebook.triggers.values():
         if trigger.clear_when is None and any(_bounded_twice(term) for term in walk(trigger.when.term)):
             yield Found(trigger.location, f"`when` of trigger {trigger.name} has two sides, and there is no "
-                        "`clear_when`: leaving on the bad side closes the alert as well.",
+                        "`clear_when`.",
                         "Say what recovery looks like: `clear_when: …`.")
 
 
@@ -140,5 +140,5 @@ CHECKS = (
     Check("email-without-holdout", Severity.NOTE, "Without a control group its success is a guess.",
           email_without_holdout),
     Check("look-back-beyond-history", Severity.WARNING,
-          "What lies before the first day of the history is missing.", looks_too_far_back),
+          "What cannot be judged opens no alert.", looks_too_far_back),
 )

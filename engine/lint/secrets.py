@@ -40,5 +40,5 @@ def secrets(book: Book) -> Iterator[Found]:
             if found is not None:
                 what, seen = found
                 yield Found(Location(file, number, seen.start() + 1), f"{what} stands in this file.",
-                            "Take it out and replace it where it was issued: whoever saw the file knows it. Secrets "
-                            "belong to forestall.yaml as ${secret:NAME}.")
+                            "Take it out, and replace it where it was issued. What a channel needs stands in "
+                            "forestall.yaml as ${secret:NAME}.")

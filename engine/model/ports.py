@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, SourceError
 from forestall.engine.model.catalogue import Metric
-from forestall.engine.model.delivery import Message, Receipt
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from forestall.engine.model.delivery import Message, Receipt
 
 __all__ = ["Channel", "ChannelType", "ForestallError", "Location", "Problem", "Secret", "Source", "SourceError",
            "SourceType"]

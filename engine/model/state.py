@@ -8,11 +8,7 @@ from datetime import date, timedelta
 
 from forestall.engine.model.alert import Alert, AlertStatus, Transition
 from forestall.engine.model.delivery import Delivery, MessageKind, OutcomeStatus, PlayRun, RunStatus, Silence
-
-# A closed alert is forgotten so many days after it closed; no cooldown may be longer.
-ALERTS_REMEMBERED = 400
-# So many days of emails to customers are remembered; no limit may look further back.
-EMAILS_REMEMBERED = 60
+from forestall.engine.model.remembered import ALERTS_REMEMBERED, EMAILS_REMEMBERED
 
 
 @dataclass(frozen=True, slots=True)

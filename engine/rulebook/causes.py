@@ -73,7 +73,7 @@ def _misspelt(word: str, unused: Collection[str]) -> str | None:
 def _with_its_kind(problem: Problem, defined: Mapping[str, Location]) -> Problem:
     """Where a kind that does not fit comes from."""
     where = defined.get(problem.word)
-    if where is None or where.file == problem.location.file and where.line == problem.location.line:
+    if where is None or (where.file == problem.location.file and where.line == problem.location.line):
         return problem
     return replace(problem, hint=f"{problem.hint} {problem.word} stands in {Path(where.file).name}:{where.line}."
                    .lstrip())

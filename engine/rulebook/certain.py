@@ -1,7 +1,7 @@
 """Conditions whose answer is certain before any account is looked at: never true, or never false.
 
-Only what is certain is said: bounds of the score and of signals, comparisons of one value with written numbers and texts,
-and what `and`, `or` and `not` make of them. A missing value answers nothing, so it is left aside.
+Only what is certain is said: bounds of the score and of signals, comparisons of one value with written numbers and
+texts, and what `and`, `or` and `not` make of them. A missing value answers nothing, so it is left aside.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Kind
+from forestall.engine.model.remembered import EMAILS_REMEMBERED
 from forestall.engine.model.rulebook import Existing, Goal, Limits, Play
-from forestall.engine.model.state import EMAILS_REMEMBERED
 from forestall.engine.rulebook import durations, links
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode

@@ -31,20 +31,21 @@ _KINDS = {
 
 def check(root: MapNode, schema: str) -> list[Problem]:
     """Everything in `root` that schemas/`schema`.json does not allow."""
-    errors = list(_validator(schema).iter_errors(plain(root)))
-    found: list[Problem] = []
-    strangers: dict[tuple[str | int, ...], tuple[_Place, list[str]]] = {}
-    for error in errors:
+    errors: list[tuple[ValidationError, _Place]] = []
+    odd: dict[tuple[str | int, ...], tuple[_Place, list[str]]] = {}
+    for error in _validator(schema).iter_errors(plain(root)):
         path = list(error.absolute_path)
         node, key = follow(root, path)
         place = _Place(schema, root, node, path, key)
+        errors.append((error, place))
         strange = _strange(error, place)
-        if len(strange) > 1 and _lacks(node, error):
-            strangers[tuple(path)] = place, strange
-        else:
-            found.extend(_said(error, place))
-    return [*_strangers(strangers), *(problem for problem in found if not any(
-        problem.location == place.whole for place, _ in strangers.values()))]
+        if strange and _lacks(node, error):
+            odd[tuple(path)] = place, strange
+    torn = {path[:-1] for path, (_, strange) in odd.items() if len(strange) > 1}
+    strangers = {path: one for path, one in odd.items() if path[:-1] in torn}
+    found = [problem for error, place in errors if tuple(place.path) not in strangers
+             for problem in _said(error, place)]
+    return [*_strangers(strangers), *found]
 
 
 def _strange(error: ValidationError, place: _Place) -> list[str]:
@@ -140,7 +141,8 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         beginning = word.split(" ")[0]
         if _cut_off(entry) and " " in word and beginning in allowed:
-            yield Problem(entry.key.location.moved(len(beginning)), "yaml", f"the colon after `{beginning}` is missing.",
+            yield Problem(entry.key.location.moved(len(beginning)), "yaml",
+                          f"the colon after `{beginning}` is missing.",
                           f"Write `{beginning}: {word[len(beginning):].strip()}`.")
             return
         if _cut_off(entry):

@@ -12,7 +12,6 @@ import yaml
 
 from forestall.engine.errors import Location, Problem
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, Node, Plain, ScalarNode
-from forestall.engine.rulebook.yaml_sentences import in_words
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -83,6 +82,8 @@ def parse(text: str, file: str) -> Document:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.YAMLError as error:
+        from forestall.engine.rulebook.yaml_sentences import in_words  # needed only when something is wrong
+
         return _failed(file, text, [in_words(error, text, file)])
     finally:
         if loader is not None:

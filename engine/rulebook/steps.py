@@ -52,7 +52,13 @@ class StepReader:
         """The usable steps of a play, in order."""
         ids: set[str] = set()
         found: list[Step] = []
+        before: Node | None = None
         for number, node in enumerate(nodes, start=1):
+            if before is not None and plain(node) == plain(before):
+                self._findings.warn(node.location, "step-repeated",
+                                    f"step {number} of play {play} says the same as the step before it.",
+                                    "It would be done twice; take one away, or say it in one step.")
+            before = node
             if isinstance(node, MapNode) and len(node.entries) == 1:
                 step = self._step(next(iter(node)), ids, f"step {number} of play {play}")
                 if step is not None:

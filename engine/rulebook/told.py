@@ -60,6 +60,7 @@ def told_signal(signal: Signal, share: float) -> Told:
     for part in signal.parts:
         found[f"part {part.name}"] = (f"{_number(part.weight)} ({100 * part.weight / whole:.3g} % of the signal), "
                                       f"{_measure(part.measure)}")
+        found[f"about of part {part.name}"] = part.about
     return _said(found)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Kind
+from forestall.engine.model.remembered import ALERTS_REMEMBERED
 from forestall.engine.model.rulebook import Existing, Trigger
-from forestall.engine.model.state import ALERTS_REMEMBERED
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode

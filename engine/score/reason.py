@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from forestall.engine.language.check import FLAGS
-from forestall.engine.language.functions import FUNCTIONS, Reach, looks
+from forestall.engine.language.functions import FUNCTIONS, POINT_TO_POINT, Reach, looks
 from forestall.engine.language.syntax import parse
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression, Truth, Window
@@ -123,12 +123,28 @@ class _Reasons:
         one = self._value(left)
         two = None if isinstance(right, ast.List) else self._value(right)
         if answer is None:
-            return f"{written(left if one is None else right)} is missing"
+            return self._missing(left if one is None else right)
         places = 2
         while one != two and said(one, places) == said(two, places) and places < MOST_PLACES:
             places += 1
         goal = written(right) if _fixed(right) else f"{written(right)}, which is {said(two, places)}"
         return f"{written(left)} is {said(one, places)}, {'' if answer else 'not '}{sign} {goal}"
+
+    def _missing(self, node: ast.expr) -> str:
+        """What is missing; of a comparison with an earlier day also on which of the two."""
+        text = f"{written(node)} is missing"
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in POINT_TO_POINT:
+            return text
+        back, inside = int(ast.literal_eval(node.keywords[0].value)), node.args[0]
+        if self._day - back < self._account.first_day:
+            return f"{text}: the account had no row {back} days before"
+        then = _Reasons(self._account, self._day - back, self._expression)._value(inside)
+        if self._value(inside) is None and node.func.id != "ago":
+            return f"{text}: {written(inside)} is missing today"
+        if then is None:
+            return f"{text}: {written(inside)} was missing {back} days before"
+        other = isinstance(inside, ast.Name) and inside.id in ("score", "tier")
+        return f"{text}: other signals had data {back} days before" if other else text
 
     def _held(self, node: ast.Call) -> Iterator[str]:
         """The latest look that was not true, and why."""

@@ -163,8 +163,11 @@ class Reloader:
 
     def _take_over(self, judged: Judged, digest: str) -> None:
         made = self._made(judged, digest)
-        self._shelf.put_in_force(digest, made.since)
         first, self._current = self._current is None, made
+        try:
+            self._shelf.put_in_force(digest, made.since)
+        except StoreError as error:
+            self._journal.warn("reload-failed", "The rules in force cannot be kept for a restart.", error.problems)
         self._mended()
         said = "The rules are in force" if first else "New rules are in force"
         self._journal.say("rules-in-force", f"{said}: {_held(made)}.", digest=digest)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from forestall.engine.errors import Location, Problem, StoreError
 from forestall.engine.serve.journal import as_document
-from forestall.engine.serve.snapshot import Snapshot, snapshot, write
+from forestall.engine.serve.snapshot import Snapshot, snapshot, to_disk, write
 
 VERSION = 1
 
@@ -71,6 +71,10 @@ class Shelf:
     def put_in_force(self, digest: str, since: datetime) -> None:
         """This set is in force from now on, also after a restart; older ones go. StoreError."""
         before = self.in_force()
+        try:
+            to_disk(self.place(digest))
+        except OSError as error:
+            raise self._unwritable(error) from None
         self._write("in-force", {"version": VERSION, "digest": digest, "since": since.isoformat()})
         sets = [path for path in self.root.glob("*") if path.is_dir()]
         for path in sets:

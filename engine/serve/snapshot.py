@@ -84,12 +84,19 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
         path = draft / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        path.write_bytes(content)
     draft.mkdir(parents=True, exist_ok=True)      # where there is no file at all
     draft.rename(folder)
+
+
+def to_disk(folder: Path) -> None:
+    """Let a set survive a power cut. OSError."""
+    for _, path in _listed(folder):
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def _listed(folder: Path) -> list[tuple[str, Path]]:

@@ -10,6 +10,7 @@ from forestall.engine.model.expression import Expression, Kind, Literal, Members
 from forestall.engine.model.people import Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.conditions import Conditions
+from forestall.engine.simulate.series_writing import sayable
 
 
 def needed(rulebook: Rulebook) -> tuple[Metric, ...]:
@@ -60,7 +61,7 @@ class Renamed:
             return self._other(metric, value, "contact{}@customer.example")
         if metric.name == self._roles.name:
             return self._other(metric, value, "Customer {}")
-        if not metric.personal and "," not in value and (value in metric.one_of or value in self._compared):
+        if not metric.personal and sayable(value) and (value in metric.one_of or value in self._compared):
             return value
         return self._other(metric, value, metric.name.replace("_", " ") + " {}")
 

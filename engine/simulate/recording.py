@@ -15,18 +15,21 @@ from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.people import Directory
+from forestall.engine.rulebook.source import meaning
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import from_epoch, to_epoch
 from forestall.engine.score.look_back import look_back
 from forestall.engine.simulate.expecting import expectations
 from forestall.engine.simulate.naming import Renamed, needed
 from forestall.engine.simulate.outcome import DayTold
+from forestall.engine.simulate.series import MOST_DAYS
 from forestall.engine.simulate.series_writing import written_series, written_value
 from forestall.engine.simulate.stories import UNSCORED, read_stories
 from forestall.engine.simulate.telling import tell
 
 WIDTH = 112
 NOTHING_YET = ["- {day: 1, no_alerts: []}"]
+_NOT_PLAIN = re.compile(r"[^\w.,@+/ -]|^[@-](?![0-9])")      # what could mean something in YAML
 _PLAIN = re.compile(r"[A-Za-z0-9][\w.@+/-]*(?: [\w.@+/-]+)*")
 
 
@@ -61,6 +64,10 @@ def record(evaluator: Evaluator, directory: Directory, history: History, account
     if not any(day >= to_epoch(first) for day in rows):
         return None
     stretch = _stretch(evaluator, directory, rows, name, last)
+    if stretch.days > MOST_DAYS:
+        raise UsageError.one(Location("--from"), "series-too-long",
+                             f"this is {stretch.days} days, with those that the rules look back on; a story has at "
+                             f"most {MOST_DAYS}.", "Record a shorter time.")
     told = _tell(evaluator, directory, _text(stretch, NOTHING_YET))
     from_day = max(1, (first - stretch.start).days + 1)
     lines = list(expectations(told, from_day))
@@ -128,7 +135,7 @@ def _said_so_that_it_ends(metric: Metric, values: Sequence[Value]) -> Sequence[V
 
 
 def _text(stretch: _Stretch, expected: Sequence[str]) -> str:
-    lines = ["stories:", f"  - name: {_scalar(stretch.name)}", f"    from: {stretch.start.isoformat()}"]
+    lines = ["stories:", f"  - name: {_name(stretch.name)}", f"    from: {stretch.start.isoformat()}"]
     if stretch.constant:
         lines.append("    account:")
         lines += [f"      {name}: {_scalar(written_value(value))}" for name, value in stretch.constant.items()]
@@ -141,6 +148,9 @@ def _text(stretch: _Stretch, expected: Sequence[str]) -> str:
 
 def _wrapped(head: str, series: str) -> Iterator[str]:
     """A series over several lines; YAML puts them together again."""
+    if _NOT_PLAIN.search(series):
+        yield head + _quoted(series)
+        return
     line = head
     for number, piece in enumerate(series.split(", ")):
         added = ("" if number == 0 else ", ") + piece
@@ -153,8 +163,15 @@ def _wrapped(head: str, series: str) -> Iterator[str]:
 
 def _scalar(text: str) -> str:
     """A text as YAML reads it back; quotes only where they are needed."""
-    if _PLAIN.fullmatch(text):
-        return text
+    return text if _PLAIN.fullmatch(text) and meaning(text) is not None else _quoted(text)
+
+
+def _name(text: str) -> str:
+    """A story's name is a text, also where it looks like a number."""
+    return _scalar(text) if isinstance(meaning(text), str) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

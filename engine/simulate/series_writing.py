@@ -12,6 +12,11 @@ SHORTEST_RAMP = 4
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 
 
+def sayable(text: str) -> bool:
+    """Whether a text can stand in a series, which commas divide."""
+    return bool(text) and text == text.strip() and text != "_" and not set(text) & set(",\"'\n\r\t")
+
+
 def written_series(values: Sequence[Value]) -> str:
     """`20 x14, 20..6 x15, _ x3`. Reading it gives exactly these values."""
     return ", ".join(_pieces(values))

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import DeliveryStatus, MessageKind, OutboxRow, OutcomeStatus, PlayRun, RunStatus
+from forestall.engine.model.remembered import ALERTS_REMEMBERED, EMAILS_REMEMBERED
 from forestall.engine.model.state import (
-    ALERTS_REMEMBERED,
-    EMAILS_REMEMBERED,
     Decisions,
     State,
     changed_alerts,

@@ -123,7 +123,7 @@ def test_an_open_alert_says_what_would_clear_it_and_which_plays_started(project:
     assert call["next_on"] == on(8)
     out = forestall("explain", "acme", "--project", project).out
     assert "clears when heat >= 35; enough today: heat 35 (is 20)" in out
-    assert "call: started 5 January; an email sent; next task note on 8 January" in out
+    assert "call: started 5 January; 1 email sent; next task note on 8 January" in out
     assert "warm_up: not started, another play: call is running" in out
     assert "example" not in out
 
@@ -139,7 +139,7 @@ def test_a_change_that_is_named_closes_the_alert_in_a_pass(project: Path, forest
             for value, closes in ((way["to"], True), (way["one_unit_less"], False)):
                 again = Path(shutil.copytree(before, tmp_path / f"{alert['trigger']}-{way['metric']}-{value}"))
                 heat, light, wind = COLD[-1]
-                changed = dict(heat=heat, light=light, wind=wind) | {way["metric"]: value}
+                changed = {"heat": heat, "light": light, "wind": wind} | {way["metric"]: value}
                 (again / "facts.csv").write_text(HEAD + facts([*COLD[:-1], tuple(changed.values())]))
                 (document,) = passes(forestall, again, 6, 6)
                 closed = [one["trigger"] for one in document["transitions"] if one["kind"] == "cleared"]
@@ -214,6 +214,24 @@ def test_no_score_is_said_with_its_reason(project: Path, forestall) -> None:
     assert "unscored: 50% of the weight has data; 60% is needed" in out
     assert "nothing to compare, the account had no score on that day" in out
     assert "light was never said" in out
+
+
+def test_a_tier_that_a_condition_forces_is_said_so(project: Path, forestall) -> None:
+    weights = project / "rules" / "weights.yaml"
+    weights.write_text(weights.read_text().replace("critical: 0-29", "critical: {range: 0-29, when: light < 3}"))
+    (project / "facts.csv").write_text(HEAD + facts([(90, 2, 1)]))
+    passes(forestall, project, 1, 1)
+    out = forestall("explain", "acme", "--project", project).out
+    assert "69, Critical whatever the score: light is 2, < 3; 100% of the weight has data" in out
+
+
+def test_an_account_that_is_gone_says_when_it_was_last_named(project: Path, forestall) -> None:
+    (project / "facts.csv").write_text(HEAD + facts(COLD) + facts([(90, 5, 1)] * 30, account="other"))
+    passes(forestall, project, 30, 30)
+    gone = forestall("explain", "acme", "--project", project)
+    assert gone.code == 1
+    assert f"no account of this name has a row on {on(30)}" in str(gone.error)
+    assert f"A source named it last on {on(6)}: look at that day with --day." in str(gone.error)
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -13,8 +13,8 @@ def test_what_it_writes_can_be_used_at_once(tmp_path: Path, forestall, sample: b
         assert forestall(verb, "--project", folder).code == 0, verb
     assert (folder / ".gitignore").read_text().splitlines()[-2:] == [".forestall/", "deliveries/"]
     assert {path.name for path in folder.iterdir()} == {
-        ".github", ".gitignore", ".pre-commit-config.yaml", ".vscode", "README.md", "data", "forestall.yaml", "rules",
-        "schemas"}
+        ".gitattributes", ".github", ".gitignore", ".pre-commit-config.yaml", ".vscode", "README.md", "data",
+        "forestall.yaml", "rules", "schemas"}
 
 
 def test_the_rules_are_the_default_rulebook(tmp_path: Path, forestall) -> None:

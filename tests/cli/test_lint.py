@@ -192,10 +192,12 @@ def test_what_the_history_alone_can_say_is_not_needless_without_it(project: Path
 
 def test_a_secret_is_named_but_never_shown(project: Path, forestall) -> None:
     secret = "sk_live_" + "51Habcdefghijklmnop"
-    change(project / "rules" / "playbook.yaml", "https://help.example.com/welcome-back", f"https://x.example/?{secret}")
+    change(project / "rules" / "playbook.yaml", "https://help.example.com/welcome-back]",
+           f"https://x.example/?{secret}]   # lint: allow play-without-goal")
     for form in ("text", "json"):
         done = forestall("lint", "--project", project, "--format", form)
         assert "a Stripe key stands in this file" in done.out
+        assert "needless-exclusion" in done.out         # about the same line, which is not shown either
         assert secret[8:] not in done.out
 
 

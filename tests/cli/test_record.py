@@ -205,6 +205,28 @@ def test_names_become_others_and_what_rules_compare_stays(tmp_path: Path, forest
     assert "trouble" not in text
 
 
+def test_texts_that_mean_something_in_yaml_are_quoted(tmp_path: Path, forestall) -> None:
+    project = own_project(tmp_path / "x", forestall, {
+        day: {**WHO, "logins": 60, "plan": "large: #1" if day < 5 else "no", "sponsor": "null"} for day in range(9)})
+    path = project / "rules" / "metrics.yaml"
+    path.write_text(path.read_text().replace('"large, paid"', '"large: #1", no'), encoding="utf-8")
+    path = project / "rules" / "triggers.yaml"
+    text = path.read_text().replace("large, paid", "large: #1").replace("nobody, yet", "null")
+    path.write_text(text, encoding="utf-8")
+    text = recorded(project, forestall, 8)
+    assert 'plan: "large: #1 x5, no x4"' in text
+    assert 'sponsor: "null"' in text
+
+
+@pytest.mark.parametrize("name", ["12", "true", 'The "good" one: #1', "null"])
+def test_any_text_can_be_a_name(project: Path, forestall, name: str) -> None:
+    out = project / "rules" / "tests" / "mine.yaml"
+    done = forestall("test", "--project", project, "--record", "made-up-0007", "--from", "2026-03-30", "--out", out,
+                     "--name", name)
+    assert done.code == 0, done.error
+    assert forestall("test", "--project", project, "--format", "json").document("test")["stories"][0]["name"] == name
+
+
 VALUES = {
     Kind.NUMBER: st.one_of(st.integers(-5, 5).map(float), st.floats(allow_nan=False, allow_infinity=False, width=32)),
     Kind.DATE: st.integers(0, 9).map(lambda day: FIRST + timedelta(days=day)), Kind.FLAG: st.booleans(),

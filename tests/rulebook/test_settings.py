@@ -9,7 +9,14 @@ import pytest
 
 from forestall.engine.errors import ForestallError, SettingsError
 from forestall.engine.model.ports import Secret
-from forestall.engine.settings import EngineName, open_channel, open_source, read_settings
+from forestall.engine.settings import (
+    EngineName,
+    adapter_problems,
+    inspect_settings,
+    open_channel,
+    open_source,
+    read_settings,
+)
 
 
 @dataclass(frozen=True)

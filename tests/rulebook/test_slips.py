@@ -1,8 +1,8 @@
 """Five hundred slips of the hand in the files that we ship: none ends in a traceback, none is accepted unless it means
 what it says, and nine of ten name the line.
 
-An accepted slip "means what it says" when every value that differs from the original stands on the edited line, or below
-a key that does: nothing has moved into another block, and nothing has vanished that is still written.
+An accepted slip "means what it says" when every value that differs from the original stands on the edited line, or
+below a key that does: nothing has moved into another block, and nothing has vanished that is still written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Answer:
 
     def __str__(self) -> str:
         said = "\n".join(f"      {error} [{error.code}]" for error in self.errors[:5])
-        return f"{self.slip.kind}, {self.file}:{self.slip.line}\n  was {self.slip.before}\n  now {self.slip.after}\n{said}"
+        slip = self.slip
+        return f"{slip.kind}, {self.file}:{slip.line}\n  was {slip.before}\n  now {slip.after}\n{said}"
 
 
 @pytest.fixture(scope="module")

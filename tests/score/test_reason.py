@@ -58,6 +58,8 @@ CASES = [
     ("held(x < 99, days=30)", "not known to have held: 12 days before the account had no row"),
     ("known(gone)", "known(gone) is false"),
     ("x >= 30.000001", "x is 30, not >= 30.000001"),
+    ("drop(gone, days=7) > 3", "drop(gone, days=7) is missing: gone is missing today"),
+    ("drop(x, days=30) > 3", "drop(x, days=30) is missing: the account had no row 30 days before"),
     ("tier == \"bad\"", 'tier is "bad", == "bad"'),
     ("x > 20 if asked else y > 3", "asked is true; x is 30, > 20"),
 ]
