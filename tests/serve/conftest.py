@@ -19,7 +19,7 @@ from forestall.engine.serve.reload import Reloader
 from forestall.engine.serve.shelf import Rejected, Shelf
 from forestall.engine.settings import read_settings
 
-LONG = 30.0      # seconds until a test gives up; nothing here decides by how long something takes
+LONG = 120.0     # seconds until a test gives up; nothing here decides by how long something takes
 
 FILES = {
     "rules/metrics.yaml": """
