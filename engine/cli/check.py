@@ -106,9 +106,9 @@ def _not_in_the_facts(settings: Settings, rulebook: Rulebook) -> Iterator[Proble
         from forestall.engine.detect.manifest import read_manifest
         from forestall.engine.score.look_back import beyond
 
-        manifest = read_manifest(settings.state / "history")
-        if manifest.first is not None and manifest.through is not None:
-            yield from beyond(rulebook, (manifest.through - manifest.first).days + 1)
+        held = read_manifest(settings.state / "history").held
+        if held is not None:
+            yield from beyond(rulebook, held)
 
 
 def _print(found: _Finding) -> None:

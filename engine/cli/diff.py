@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 
 from forestall.engine.cli.console import counted
-from forestall.engine.cli.revision import files_at, inside, is_kept, revision
 from forestall.engine.errors import Location, RulesError, UsageError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook import loader
 from forestall.engine.rulebook.difference import Change, Section, difference
+from forestall.engine.rulebook.revision import files_at, inside, is_kept, revision
 
 WIDTH = 100
 _HEADINGS = {Section.SCORE: "Score", Section.TIERS: "Tiers", Section.TRIGGERS: "Triggers", Section.PLAYS: "Plays",

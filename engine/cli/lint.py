@@ -10,7 +10,7 @@ import click
 
 from forestall.engine.cli.console import as_json, counted, print_problems
 from forestall.engine.cli.progress import shown
-from forestall.engine.detect.manifest import read_manifest
+from forestall.engine.detect.manifest import Manifest, read_manifest
 from forestall.engine.errors import Severity
 from forestall.engine.lint.book import Book, read_texts
 from forestall.engine.lint.lint import Linted, lint
@@ -38,9 +38,9 @@ def command(project: Path, rules: Path | None, days: int, strict: bool, form: st
     folder = rules or project / "rules"
     opened = open_project(project, rules) if (project / FILE).exists() else None
     rulebook = opened.rulebook if opened is not None else load(folder, None)
-    held = _held(opened)
-    observed = _observed(opened, days) if opened is not None and held and days else None
-    found = lint(Book(rulebook, read_texts(folder), held), observed)
+    manifest = Manifest() if opened is None else read_manifest(opened.settings.state / "history")
+    observed = _observed(opened, manifest, days) if opened is not None and days else None
+    found = lint(Book(rulebook, read_texts(folder), manifest.held), observed)
     if form == "json":
         click.echo(json.dumps(_document(rulebook.digest, found, observed), ensure_ascii=False))
     else:
@@ -49,18 +49,7 @@ def command(project: Path, rules: Path | None, days: int, strict: bool, form: st
         raise click.exceptions.Exit(1)
 
 
-def _held(opened: Project | None) -> int | None:
-    """How many days the history holds; None where there is none yet."""
-    if opened is None:
-        return None
-    manifest = read_manifest(opened.settings.state / "history")
-    if manifest.first is None or manifest.through is None:
-        return None
-    return (manifest.through - manifest.first).days + 1
-
-
-def _observed(opened: Project, days: int) -> Observed | None:
-    manifest = read_manifest(opened.settings.state / "history")
+def _observed(opened: Project, manifest: Manifest, days: int) -> Observed | None:
     if manifest.first is None or manifest.through is None:
         return None
     first = max(manifest.first, manifest.through - timedelta(days=days - 1))

@@ -29,7 +29,7 @@ def record_story(opened: Project, account: str, first: date, last: date | None, 
                    name or f"Recorded from {first} to {last}")
     if found is None:
         near = did_you_mean(account, nearest_accounts(opened.rulebook, opened.history, last))
-        raise UsageError.one(Location(account), "no-such-account",
+        raise UsageError.one(Location(account), "unknown-account",
                              f"the history has no row of this account from {first} to {last}.",
                              near or "Look at another period with --from and --to.")
     for line in found.differences:

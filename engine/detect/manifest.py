@@ -33,6 +33,11 @@ class Manifest:
     through: date | None = None
     stale_from: date | None = None
 
+    @property
+    def held(self) -> int | None:
+        """How many days the history holds; None when nobody was named yet, or an older version wrote it."""
+        return None if self.first is None or self.through is None else (self.through - self.first).days + 1
+
     def files(self) -> set[Path]:
         """Every file that is part of the history."""
         return {*self.arrivals.values(), *self.days.values(), *([self.accounts] if self.accounts else [])}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from forestall.engine.errors import RulesError
+from forestall.engine.errors import RulesError, UsageError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook.loader import FILES, load, scoring_digest
+from forestall.engine.rulebook.revision import git
 
 MOST_COMMITS = 200
-PATIENCE = 20.0      # seconds for one question to git
 _SCORING = ("metrics.yaml", "weights.yaml")
 
 
@@ -63,11 +61,10 @@ def _written(rules: Path, commit: str, names: tuple[str, ...] | list[str], place
     return True
 
 
-def _git(rules: Path, *arguments: str) -> bytes | None:
+def _git(rules: Path, *words: str) -> bytes | None:
     """What git answers about the folder; None where it has no answer."""
     try:
-        done = subprocess.run(["git", "-C", str(rules), *arguments], capture_output=True, check=False,
-                              timeout=PATIENCE, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
-    except (OSError, subprocess.TimeoutExpired):
+        done = git(rules, *words)
+    except UsageError:      # no git here: then nothing was kept
         return None
     return done.stdout if done.returncode == 0 else None

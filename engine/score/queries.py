@@ -120,11 +120,11 @@ def _decisive(rulebook: Rulebook, conditions: Conditions, values: Values) -> dic
 
 
 def _clear_of(rulebook: Rulebook, score: Column) -> Build:
-    lines = [tier.clears_at for tier in reversed(rulebook.scorecard.tiers) if tier.clears_at is not None]
+    lines = [tier.clears_at for tier in rulebook.scorecard.tiers if tier.clears_at is not None]      # the highest first
 
     def build(row: Row) -> Any:
         cases = [(row[score.name] - number(line) >= -number(slack(line)), ibis.literal(len(lines) - index, "int8"))
-                 for index, line in enumerate(reversed(lines))]
+                 for index, line in enumerate(lines)]
         return ibis.cases(*cases, else_=ibis.literal(0, "int8")) if cases else ibis.literal(0, "int8")
 
     return build

@@ -123,8 +123,7 @@ class Service:
             with passes(project, send=self._wanted.send) as running:
                 report = running.one(project.today())
         except ForestallError as error:
-            self._journal.warn("pass-failed", "The pass failed; nothing of it was written. It is tried again at the "
-                               "next time.", error.problems)
+            self._journal.warn("pass-failed", "The pass failed. It is tried again at its next time.", error.problems)
             return False
         self._journal.say("pass", summary(report), report.delivery.problems if report.delivery else (),
                           day=report.day.isoformat(), digest=rules.digest, rulebook=rules.rulebook.digest)

@@ -210,5 +210,5 @@ def _points(score: float | None) -> str:
 def refuse_backwards(first: date, last: date) -> None:
     """UsageError for a stretch that ends before it begins."""
     if last < first:
-        raise UsageError.one(Location("--to"), "period-backwards", f"{last} is before {first}.",
+        raise UsageError.one(Location("--to"), "period", f"{last} is before {first}.",
                              "Give the first day with --from and the last with --to.")

@@ -205,7 +205,7 @@ def test_a_pass_that_fails_is_tried_again_at_its_next_time(project: Path) -> Non
     (project / "facts.csv").write_text(facts.replace(",10\n", ",ten\n"))
     done = once(project, "--once", "--send")
     assert done.returncode == 1
-    assert "The pass failed; nothing of it was written." in done.stderr
+    assert "The pass failed. It is tried again at its next time." in done.stderr
     assert "facts.csv:2:" in done.stderr
     assert "Traceback" not in done.stderr
     (project / "facts.csv").write_text(facts)
