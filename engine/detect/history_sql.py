@@ -14,7 +14,8 @@ from forestall.engine.model.catalogue import Catalogue, Metric
 from forestall.engine.model.expression import Kind
 
 TYPES = {Kind.NUMBER: "DOUBLE", Kind.TEXT: "VARCHAR", Kind.FLAG: "BOOLEAN", Kind.DATE: "DATE"}
-PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100000)"
+# Groups of rows that are small beside a stretch of accounts: reading a stretch opens few rows of others.
+PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)"
 
 MONTHS_OF_INCOMING = "SELECT DISTINCT strftime(as_of, '%Y-%m') FROM incoming ORDER BY 1"
 MONTHS_OF_FRESH = "SELECT DISTINCT strftime(as_of, '%Y-%m') FROM fresh ORDER BY 1"

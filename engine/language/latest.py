@@ -1,8 +1,8 @@
 """All accounts on one day, without windows: what lies on other days is fetched from those days only.
 
-A pass decides a single day. So a term is worked out for that day, and for each earlier day that a point-to-point
-function names (`drop(score, days=7)`: today and a week ago); what looks over many days is one aggregate per account.
-Each of these days is one reading of the history, joined by account. The meaning is that of `columnar.py`; a test holds
+A pass decides a single day. So a term is worked out for that day; what a point-to-point function wants of earlier days
+(`drop(score, days=7)`: the score a week ago) is worked out in one reading of all these days, then laid beside the day
+by account; what looks over many days is one aggregate per account. The meaning is that of `columnar.py`; a test holds
 them against each other.
 
 The history table has `account`, `day`, `first_day`, `named_day`, `back` (days before the day decided) and the metrics.
@@ -11,6 +11,7 @@ The history table has `account`, `day`, `first_day`, `named_day`, `back` (days b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -22,6 +23,8 @@ from forestall.engine.language.values import TYPES, Column, Row, Values, staged
 from forestall.engine.model.expression import Call, Expression, Kind, Name, NameRole, Term, walk
 
 Prepare = Callable[[Values], None]
+SCORED = (NameRole.SIGNAL, NameRole.SCORE, NameRole.TIER)
+SCORE = Name("score", Kind.NUMBER, NameRole.SCORE)
 
 
 class NotPointwise(Exception):
@@ -63,12 +66,56 @@ class OneDay:
         self._scan = Columns(metrics, derived)      # what is aggregated is worked out per row of the days looked over
         self._aggregates: dict[tuple[object, ...], tuple[str, Callable[[Row], Any]]] = {}
         self._reach: list[tuple[int, int]] = []
+        self._earlier = Columns(metrics, derived)       # what is wanted of single days before
+        self._points: dict[tuple[str, int], Point] = {}
 
     def at(self, offset: int) -> DayBefore:
         """The columns of the day so many days before."""
         if offset not in self._days:
             self._days[offset] = DayBefore(self, offset)
         return self._days[offset]
+
+    def earlier(self, offset: int, argument: Term) -> Column:
+        """The value of a term so many days before."""
+        if isinstance(argument, Name) and argument.role is NameRole.METRIC:
+            return self.at(offset).source(argument)
+        if self._looks_back(argument):
+            return self.at(offset).column(argument)
+        return self._point(self._earlier.column(argument), offset)
+
+    def patterns(self, offset: int) -> tuple[Column, ...]:
+        """Which signals had data so many days before."""
+        if self._looks_back(SCORE):
+            day = self.at(offset)
+            day.prepare()
+            return day.patterns
+        return tuple(self._point(column, offset) for column in self._earlier.patterns)
+
+    def _point(self, column: Column, offset: int) -> Column:
+        key = column.name, offset
+        if key not in self._points:
+            self._points[key] = Point(f"e{len(self._points)}_", column.name, offset)
+        name = self._points[key].name
+        return Column(name, 0, 0, lambda row: row[name])
+
+    def _looks_back(self, term: Term) -> bool:
+        """Whether a term looks at yet other days, itself or in what a name in it stands for."""
+        for part in walk(term):
+            if isinstance(part, Call) and FUNCTIONS[part.function].reach in (Reach.DAYS, Reach.DAYS_OR_WEEKS):
+                return True
+            if isinstance(part, Name) and part.role is NameRole.DERIVED and self._looks_back(
+                    self.derived[part.name].term):
+                return True
+            if isinstance(part, Name) and part.role in SCORED and not self._scores_at_a_glance():
+                return True
+        return False
+
+    def _scores_at_a_glance(self) -> bool:
+        """Whether the scorecard looks at one day only; then it is bound for the days before."""
+        if not self._earlier.prepared:
+            self._earlier.prepared = True
+            self.prepare(self._earlier)
+        return not any(column.level for column in self._earlier.defined)
 
     def aggregate(self, term: Call, index: int, asked: tuple[object, ...], offset: int) -> str:
         """The column of the aggregate that a function asks for as its `index`-th, seen from `offset` days before."""
@@ -94,7 +141,7 @@ class OneDay:
         for part in walk(term):
             if isinstance(part, Call) and FUNCTIONS[part.function].reach in (Reach.DAYS, Reach.DAYS_OR_WEEKS):
                 raise NotPointwise
-            if isinstance(part, Name) and part.role in (NameRole.SIGNAL, NameRole.SCORE, NameRole.TIER):
+            if isinstance(part, Name) and part.role in SCORED:
                 self._prepare_scan()
 
     def _prepare_scan(self) -> None:
@@ -107,7 +154,7 @@ class OneDay:
     def statement(self, outputs: Mapping[str, Column], dialect: str) -> Statement:
         """The whole query: the day, the days before it, the aggregates, then every column in its SELECT."""
         fixed = {"account": "string", "day": "int64", "first_day": "int64", "named_day": "int64", "back": "int64"}
-        used = set[str]().union(*self.fetched.values(), self._scan.used)
+        used = set[str]().union(*self.fetched.values(), self._scan.used, self._earlier.used)
         schema = fixed | {name: TYPES[kind] for name, kind in self.metrics.items() if name in used}
         history = ibis.table(schema, name="history")
         whole = history.filter(history.back == 0)
@@ -117,19 +164,52 @@ class OneDay:
                     **{f"account at {offset}": history.account},
                     **{stored(name, offset): history[name] for name in sorted(names)})
                 whole = whole.left_join(before, whole.account == before[f"account at {offset}"])
-        day = self._joined(whole, history, dialect) if self._aggregates else Statement.of(whole, dialect)
-        return staged(day, self.all).choosing(chosen(outputs))
+        layers: dict[str, Statement] = {}
+        if self._points:
+            whole = _beside(whole, layers, "then", self._at_points(history, dialect))
+        if self._aggregates:
+            whole = _beside(whole, layers, "over", self._over_days(history, dialect))
+        return staged(Statement.of(whole, dialect, layers), self.all).choosing(chosen(outputs))
 
-    def _joined(self, whole: Row, history: Row, dialect: str) -> Statement:
+    def _at_points(self, history: Row, dialect: str) -> Statement:
+        """Per account what is wanted of single days before."""
+        days = sorted({point.offset for point in self._points.values()})
+        scanned = staged(Statement.of(history.filter(history.back.isin(days)), dialect), self._earlier.defined)
+        row = scanned.stand_in()
+        return Statement.of(row.group_by(**{"account then": row.account}).aggregate(
+            **{point.name: point.fetched(row) for point in self._points.values()}), dialect, {"layer below": scanned})
+
+    def _over_days(self, history: Row, dialect: str) -> Statement:
+        """Per account every aggregate."""
         nearest, furthest = min(near for near, _ in self._reach), max(far for _, far in self._reach)
         scanned = staged(Statement.of(history.filter(history.back.between(nearest, furthest)), dialect),
                          self._scan.defined)
         row = scanned.stand_in()
-        over = Statement.of(row.group_by(**{"account over": row.account}).aggregate(
+        return Statement.of(row.group_by(**{"account over": row.account}).aggregate(
             **{name: build(row) for name, build in self._aggregates.values()}), dialect, {"layer below": scanned})
-        looked = over.stand_in("layer over")
-        return Statement.of(whole.left_join(looked, whole.account == looked["account over"]), dialect,
-                            {"layer over": over})
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A column that is wanted as it was `offset` days before, under a name of its own."""
+
+    name: str
+    column: str
+    offset: int
+
+    def fetched(self, row: Row) -> Any:
+        """An aggregate over one row: every database has the largest, but not of flags."""
+        value, then = row[self.column], row.back == self.offset
+        if value.type().is_boolean():
+            return value.cast("int32").max(where=then).cast("boolean")
+        return value.max(where=then)
+
+
+def _beside(whole: Row, layers: dict[str, Statement], word: str, found: Statement) -> Row:
+    """The accounts with what was found of each."""
+    layers[f"layer {word}"] = found
+    looked = found.stand_in(f"layer {word}")
+    return whole.left_join(looked, whole.account == looked[f"account {word}"])
 
 
 class DayBefore(Values):
@@ -153,10 +233,14 @@ class DayBefore(Values):
         return stored(metric, self._offset)
 
     def _unbound(self, term: Name) -> Column:
+        self.prepare()
+        return self._named[term.name]
+
+    def prepare(self) -> None:
+        """Bind the signals, the score and the tier, once."""
         if not self.prepared:
             self.prepared = True
             self._query.prepare(self)
-        return self._named[term.name]
 
     def _history(self, term: Call) -> Column:
         function, argument, window = FUNCTIONS[term.function], term.arguments[0], term.window
@@ -169,7 +253,7 @@ class DayBefore(Values):
             if asked[0] == "ago":
                 back = asked[1]
                 assert isinstance(back, int)
-                then = self._query.at(self._offset + back).source(argument)
+                then = self._query.earlier(self._offset + back, argument)
                 needs.append(then)
                 names.append((then.name, back))
             else:
@@ -191,8 +275,7 @@ class DayBefore(Values):
         if not isinstance(argument, Name) or argument.role not in (NameRole.SCORE, NameRole.TIER) or (
                 term.function not in POINT_TO_POINT or term.window is None):
             return []
-        then = self._query.at(self._offset + term.window.count)
-        return list(zip(self.patterns, then.patterns, strict=True))
+        return list(zip(self.patterns, self._query.patterns(self._offset + term.window.count), strict=True))
 
 
 class _Seen:

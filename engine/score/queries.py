@@ -21,7 +21,7 @@ from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.look_back import look_back
 
 TRUTHS_AT_ONCE = 31      # two bits each in a 64-bit integer, whose sign stays out of it
-ROLES = ("name", "contact", "csm", "executive", "revenue", "renewal", "opted_out")
+ROLES = ("name", "contact", "csm", "executive", "revenue", "renewal", "opted_out", "time_zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streami
     _score(rulebook, columns)
     outputs = _decisive(rulebook, conditions, columns)
     frame = ibis.window() if streaming else ibis.window(group_by="account", order_by="day")
+    never = {role for role in ROLES if not getattr(rulebook.catalogue.roles, role)}      # nothing says them: no change
 
     def changed(row: Row) -> dict[str, Any]:
         answer = row.day == row.first_day
-        for name in outputs:
+        for name in (name for name in outputs if name not in never):
             answer = answer | ~row[name].identical_to(row[name].lag(1).over(frame))
         return {"changed": answer}
 
