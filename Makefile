@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 INSTALL := $(RUN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint constraints.txt
 
-.PHONY: demo test test-spark lint docs bench clean
+.PHONY: demo test test-crash test-spark lint docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/.installed
@@ -36,6 +36,10 @@ demo: .venv/.installed
 
 test: .venv/.installed-for-tests tests/editor/node_modules/.installed lint
 	@$(RUN)/python -m pytest -n 2 --dist loadfile -rs
+
+# The long form of tests/crash: 300 kills on each database, some minutes. `make test` does 25 in all.
+test-crash: .venv/.installed-for-tests
+	@KILLS=300 $(RUN)/python -m pytest -s tests/crash
 
 # The language on Spark, in an environment of its own: pyspark is large, and Ibis wants no newer one than 4.0.
 test-spark: .venv-spark/.installed

@@ -72,7 +72,7 @@ compared AS (
 SELECT account, score,
   CASE WHEN score >= 80 THEN 'healthy' WHEN score >= 60 THEN 'monitor' WHEN score >= 40 THEN 'at_risk'
        WHEN score >= 20 THEN 'critical' WHEN score IS NOT NULL THEN 'churning' END AS tier,
-  account_name, contact_email, csm, executive_owner, mrr, renewal_date, email_opt_out,
+  account_name, contact_email, csm, executive_owner, mrr, renewal_date, email_opt_out, time_zone,
   journey = 'onboarding' AND in_step > journey_step_expected_days AS "trigger onboarding_stuck when",
   journey = 'feature_setup' AND in_step > journey_step_expected_days AS "trigger feature_setup_stuck when",
   journey = 'integration' AND in_step > journey_step_expected_days AS "trigger integration_stuck when",

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("pass_100k", "latest_day", "whole_history", "rule_engines", "compile_rules", "check_500", "commands")
+PARTS = ("pass_100k", "deliveries", "latest_day", "whole_history", "rule_engines", "compile_rules", "check_500",
+         "webhooks", "commands")
 
 
 def main() -> int:

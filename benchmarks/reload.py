@@ -50,10 +50,11 @@ def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int =
     for watched in (True, False):
         how = "" if watched else ", polling only"
         with reloading(folder, watched) as reloader:
-            taken = [saved(rules, reloader, number) for number in range(RUNS)]
+            taken, compiled = zip(*(saved(rules, reloader, number) for number in range(RUNS)), strict=True)
             figures.seconds(f"one of {triggers} triggers changed: from the save to in force{how} (median of {RUNS})",
                             median(taken), under=1.0)
             figures.seconds(f"the slowest of them{how}", max(taken), under=1.0)
+            figures.seconds(f"from the save until a pass need not wait for its queries{how} (median)", median(compiled))
             if watched:
                 figures.seconds(f"{SAVES} saves in a row: from the last one to in force", many(rules, reloader),
                                 under=1.0)
@@ -82,13 +83,14 @@ def reloading(folder: Path, watched: bool) -> Iterator[Reloader]:
         judge.close()
 
 
-def saved(rules: Path, reloader: Reloader, number: int) -> float:
-    """Seconds from the end of a save to the moment at which a pass would use it."""
+def saved(rules: Path, reloader: Reloader, number: int) -> tuple[float, float]:
+    """Seconds from the end of a save until a pass that begins uses it, and until it need not wait for its queries."""
     time.sleep(0.7 + number * 0.07)      # at another moment of the poll each time
     before = reloader.current
     change(rules)
     start = time.perf_counter()
-    return wait(lambda: reloader.current is not before) - start
+    in_force = wait(lambda: reloader.current is not before) - start
+    return in_force, wait(lambda: reloader.current.compiling.done()) - start
 
 
 def change(rules: Path) -> None:
@@ -123,7 +125,7 @@ def passes(history: History, rules: Path, reloader: Reloader) -> tuple[float, fl
         while not ended.is_set():
             before = reloader.current
             change(rules)
-            while reloader.current is before and not ended.is_set():
+            while not ended.is_set() and (reloader.current is before or not reloader.current.compiling.done()):
                 time.sleep(0.05)
             reloads.append(reloader.current)
 

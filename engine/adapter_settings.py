@@ -6,13 +6,14 @@ import re
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from forestall.engine.errors import Location, SettingsError
 from forestall.engine.language.nearest import did_you_mean
-from forestall.engine.model.ports import Secret
+from forestall.engine.model.people import Destination
+from forestall.engine.model.ports import OnUncertain, Secret
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 
@@ -28,7 +29,8 @@ _SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 class AdapterSettings:
     """A source or channel as forestall.yaml describes it; `options` are the keys that its adapter understands.
 
-    `named_at` is where its adapter is named.
+    `named_at` is where its adapter is named. For channels: `on_uncertain` None leaves it to the channel; `destinations`
+    are those that name it, and `secret_at` is where the first of them has a secret of its own.
     """
 
     name: str
@@ -36,6 +38,9 @@ class AdapterSettings:
     options: MapNode
     location: Location
     named_at: Location
+    on_uncertain: OnUncertain | None = None
+    destinations: tuple[Destination, ...] = ()
+    secret_at: Location | None = None
 
 
 def prepared(described: AdapterSettings, group: str) -> tuple[Any, object]:
@@ -59,6 +64,12 @@ def offered(group: str) -> Mapping[str, type]:
         except (ImportError, AttributeError):
             continue
     return found
+
+
+def written(kind: type) -> tuple[Field[Any], ...]:
+    """The settings that stand in forestall.yaml; destinations are handed to the adapter by the engine."""
+    hints = get_type_hints(kind)
+    return tuple(one for one in fields(kind) if one.init and hints[one.name] != tuple[Destination, ...])
 
 
 def _points(group: str) -> Mapping[str, EntryPoint]:
@@ -98,10 +109,14 @@ def _fill(kind: type, described: AdapterSettings, group: str, findings: Findings
     """An instance of the adapter's Settings dataclass, or None when something is wrong (then that is said)."""
     what = f"{_noun(group)} {described.name}"
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind) if field.init}
-    values: dict[str, object] = {}
+    known = {field.name: field for field in written(kind)}
+    supplied = [name for name, hint in hints.items() if hint == tuple[Destination, ...]]
+    values: dict[str, object] = dict.fromkeys(supplied, described.destinations)
     misspelt: set[str] = set()
     before = len(findings.sorted())
+    if described.secret_at is not None and not supplied:
+        findings.say(described.secret_at, "secret-not-here", f"{what} ({described.adapter}) signs nothing.",
+                     "Take `secret` away, or name a channel for webhooks.")
     for entry in described.options:
         name = entry.key.text
         if name not in known:
@@ -130,7 +145,7 @@ def _value(entry: Entry, hint: Any, what: str, findings: Findings) -> object:
     """The value in the type of its field; what does not fit is said."""
     node, wanted = entry.value, _without_none(hint)
     if wanted is Secret:
-        return _secret(node, entry, what, findings)
+        return secret_reference(node, entry, what, findings)
     for inside in _texts(node):
         if "${secret:" in inside.text:
             findings.say(inside.location, "secret-not-here", f"{what} cannot hold a secret.",
@@ -163,7 +178,8 @@ def _scalar(node: Node, wanted: Any, what: str, findings: Findings) -> object:
     return _refused(node, what, "a text", findings)
 
 
-def _secret(node: Node, entry: Entry, what: str, findings: Findings) -> Secret | None:
+def secret_reference(node: Node, entry: Entry, what: str, findings: Findings) -> Secret | None:
+    """The secret that `node` refers to; whatever else stands there is said, and not repeated."""
     found = _SECRET.fullmatch(node.text.strip()) if isinstance(node, ScalarNode) else None
     if found:
         return Secret(found.group(1))

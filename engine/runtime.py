@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
@@ -15,21 +16,33 @@ from forestall.engine.adapter_settings import CHANNELS
 from forestall.engine.detect.collect import Collected, collect, import_all
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.detect.manifest import read_manifest
+from forestall.engine.detect.supply import supply
 from forestall.engine.errors import Location, SettingsError, UsageError
 from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.guards import rests_on
+from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.intervene.worker import DeliveryReport, deliver
 from forestall.engine.intervene.writing import write_messages
 from forestall.engine.model.delivery import MessageKind, OutboxRow
 from forestall.engine.model.people import Directory
-from forestall.engine.model.ports import Channel, Source
+from forestall.engine.model.places import StatePlace
+from forestall.engine.model.ports import Channel, OnUncertain, Source
 from forestall.engine.model.rulebook import Existing, Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.spark import Spark
-from forestall.engine.settings import EngineName, Settings, open_channel, open_source, read_settings
+from forestall.engine.settings import (
+    EngineName,
+    Settings,
+    open_channel,
+    open_source,
+    read_settings,
+    when_uncertain,
+)
 from forestall.engine.store import CommitReport, Store
+from forestall.engine.store.alone import alone
 
 REHEARSAL = "folder"
 
@@ -53,7 +66,7 @@ class Project:
         return History(self.settings.state / "history")
 
     @property
-    def store_path(self) -> Path:
+    def store_path(self) -> StatePlace:
         """Rehearsal and live keep apart: what a rehearsal opened never stands in the way of the real thing."""
         return store_path(self.settings)
 
@@ -72,12 +85,17 @@ def reached(settings: Settings) -> Directory:
     def channel(adapter: str) -> str:
         return next((one.name for one in settings.channels if one.adapter == adapter), adapter)
 
-    return replace(settings.directory, email_channel=channel("email"), slack_channel=channel("slack"))
+    hears = settings.listen is not None and settings.listen.slack_secret is not None
+    return replace(settings.directory, email_channel=channel("email"), slack_channel=channel("slack"),
+                   time_zone=settings.time_zone.key, answers=hears)
 
 
-def store_path(settings: Settings) -> Path:
+def store_path(settings: Settings) -> StatePlace:
     """The state database of rehearsal, or of the real thing."""
-    return settings.state / ("live.db" if settings.live else "rehearsal.db")
+    which = "live" if settings.live else "rehearsal"
+    if settings.server is not None:
+        return replace(settings.server, schema=f"{settings.server.schema}_{which}")
+    return settings.state / f"{which}.db"
 
 
 def open_project(folder: Path, rules: Path | None = None, engine: EngineName | None = None) -> Project:
@@ -119,12 +137,12 @@ class Passes:
     """Passes over consecutive days. A dry one keeps its state in memory and its history in a temporary folder."""
 
     def __init__(self, project: Project, history: History, *, send: bool, existing: Existing | None = None,
-                 progress: Progress = quiet) -> None:
+                 progress: Progress = quiet, stop: Callable[[], bool] = lambda: False) -> None:
         self._project, self._history, self._send, self._existing = project, history, send, existing
-        self._progress = progress
+        self._progress, self._stop = progress, stop
         self._store: Store | None = None
         project.evaluator.engine.start()
-        with Store.open(project.store_path, read_only=True) as store:
+        with undisturbed(), Store.open(project.store_path, read_only=True) as store:
             self._state = store.state()
         self._sources = project.sources()
         self._last_before = self._state.previous_pass
@@ -140,8 +158,13 @@ class Passes:
         rulebook = project.rulebook
         if self._existing is not None and before.previous_pass is None:
             rulebook = with_existing(rulebook, self._existing)
-        decided = decide_day(rulebook, evaluator.conditions, project.directory, before, evaluations)
-        rows = write_messages(evaluator, project.directory, self._history, decided.decisions.deliveries)
+        known = Circumstances(moment=datetime.now(UTC) if project.settings.live else None,
+                              supply=supply(self._history, project.rulebook.catalogue, collected, day,
+                                            frozenset().union(*rests_on(rulebook).values())))
+        with undisturbed():
+            decided = decide_day(rulebook, evaluator.conditions, project.directory, before, evaluations, known)
+            rows = write_messages(evaluator, project.directory, self._history, decided.decisions.deliveries,
+                                  decided.decisions.digests)
         report = PassReport(day, collected, len(evaluations), before, decided, rows)
         if not self._send:
             self._state = before.after(decided.decisions)
@@ -149,10 +172,11 @@ class Passes:
         channels = open_channels(project.settings, rows)
         self._store = store = self._store or Store.open(project.store_path)
         self._history.publish()
-        commit = store.commit(decided.decisions, rows, datetime.now(UTC))
-        self._state = store.state()
-        delivery = deliver(store, channels, lambda: datetime.now(UTC),
-                           progress=lambda done: self._progress("deliveries", done, len(rows)))
+        with undisturbed():
+            commit = store.commit(decided.decisions, rows, datetime.now(UTC), before)
+            self._state = store.state()
+        delivery = send_due(project.settings, store, channels, stop=self._stop,
+                            progress=lambda done: self._progress("deliveries", done, len(rows)))
         return replace(report, commit=commit, delivery=delivery)
 
     def close(self) -> None:
@@ -166,7 +190,8 @@ class Passes:
         if previous is not None and day < previous:
             raise UsageError.one(Location(str(project.store_path)), "past-day",
                                  f"{previous} was decided already, and a pass never decides a past day ({day}).",
-                                 "Use `forestall simulate` to look at past days.")
+                                 "Use `forestall simulate` to look at past days. If today is meant, this machine's "
+                                 "clock is wrong.")
         if self._existing is not None and self._last_before not in (None, day):
             raise UsageError.one(Location(str(project.store_path)), "not-the-first-pass",
                                  f"--existing is for the first pass, and {self._last_before} was decided already.",
@@ -186,11 +211,14 @@ class Passes:
 
 @contextmanager
 def passes(project: Project, *, send: bool, existing: Existing | None = None,
-           progress: Progress = quiet) -> Iterator[Passes]:
-    """Passes that write and send, or dry ones that leave no trace. What fails leaves none either."""
-    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, _no_leftovers(project):
+           progress: Progress = quiet, stop: Callable[[], bool] = lambda: False) -> Iterator[Passes]:
+    """Passes that write and send, or dry ones that leave no trace. What fails leaves none either.
+
+    `stop` ends the sending early; what is left waits in the outbox.
+    """
+    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, _writing(project) if send else nullcontext():
         history = project.history if send else project.history.scratch(Path(folder))
-        running = Passes(project, history, send=send, existing=existing, progress=progress)
+        running = Passes(project, history, send=send, existing=existing, progress=progress, stop=stop)
         try:
             yield running
         finally:
@@ -199,12 +227,38 @@ def passes(project: Project, *, send: bool, existing: Existing | None = None,
 
 def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[Collected, ...], History]:
     """Bring everything that the sources have into the history. Whole or not at all."""
-    history = project.history
-    with _no_leftovers(project):
+    with _writing(project):
+        history = project.history
         collected = import_all(history, project.sources(), project.rulebook.catalogue, project.today(),
                                project.settings.gone_after, progress)
         history.publish()
     return collected, history
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Python looks for dead cycles after every so many new objects. Those of a pass are many, and all of them stay: to
+    look through them again and again takes a fifth of the time and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextmanager
+def _writing(project: Project) -> Iterator[None]:
+    """The history and the state of a project are written by one process at a time. What fails leaves no trace."""
+    path = project.settings.state / "pass.lock"
+    with alone(path) as is_alone:
+        if not is_alone:
+            raise UsageError.one(Location(str(path.parent)), "under-way",
+                                 "another pass or import of this project is under way; this one has done nothing.",
+                                 "Try again when it has ended, and let only one scheduler run the passes.")
+        with _no_leftovers(project):
+            yield
 
 
 @contextmanager
@@ -241,6 +295,21 @@ def open_channels(settings: Settings, rows: tuple[OutboxRow, ...]) -> Mapping[st
                 f"play {row.delivery.play} sends {_by(row.delivery.kind)}, and no channel does that.",
                 f"Add a channel with `adapter: {row.delivery.channel}` below `channels:`.")
     return opened
+
+
+def send_due(settings: Settings, store: Store, channels: Mapping[str, Channel], *,
+             progress: Callable[[int], None] | None = None, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
+    """Send whatever waits in the outbox and is due, on these channels, and close them."""
+    described = {one.name: one for one in settings.channels} if settings.live else {}
+    holds = {name for name, channel in channels.items()
+             if name in described and when_uncertain(described[name], channel) is OnUncertain.HOLD}
+    try:
+        return deliver(store, channels, lambda: datetime.now(UTC), holds=holds, progress=progress, stop=stop)
+    finally:
+        for channel in {id(one): one for one in channels.values()}.values():
+            close = getattr(channel, "close", None)      # a channel need not have one
+            if close is not None:
+                close()
 
 
 def _rehearsal(settings: Settings) -> Channel:

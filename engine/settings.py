@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
+from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared, secret_reference
 from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, Severity
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.listening import Listen, host_and_port
 from forestall.engine.model.people import Destination, Directory, Person
-from forestall.engine.model.ports import Channel, ChannelType, Source, SourceType
+from forestall.engine.model.places import PostgresPlace, is_server, postgres_place
+from forestall.engine.model.ports import Channel, ChannelType, OnUncertain, Secret, Source, SourceType
 from forestall.engine.model.schedule import Schedule, clock_time, interval
 from forestall.engine.rulebook import durations, links, schema, source
 from forestall.engine.rulebook.causes import causes
@@ -23,6 +25,8 @@ from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import ListNode, MapNode, ScalarNode
 
 FILE = "forestall.yaml"
+LISTEN_SECRETS = ("slack_secret", "done_secret", "unsubscribe_secret")
+STATE = ".forestall"
 
 
 class EngineName(StrEnum):
@@ -36,6 +40,7 @@ class EngineName(StrEnum):
 class Settings:
     """forestall.yaml, checked. `project` is the folder where it stands; relative paths start there.
 
+    `state` is the folder of the engine's own records, the state database among them unless there is a `server`.
     `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the
     place that names the engine. `owners` are the people and destinations that hear of rules that cannot be used.
     """
@@ -51,8 +56,10 @@ class Settings:
     deliveries: Path
     engine: EngineName
     engine_at: Location
+    server: PostgresPlace | None = None
     owners: tuple[str, ...] = ()
     passes: Schedule | None = None
+    listen: Listen | None = None
     file: str = FILE
 
     def channel(self, name: str) -> AdapterSettings | None:
@@ -95,6 +102,12 @@ def open_channel(settings: Settings, described: AdapterSettings) -> Channel:
         return cast(ChannelType, kind)(described.name, filled, settings.project)
 
 
+def when_uncertain(described: AdapterSettings, channel: Channel) -> OnUncertain:
+    """What becomes of a message of which nobody knows whether `channel` has delivered it."""
+    knows = getattr(channel, "recognises_repeats", False)      # a channel of somebody else's may not say
+    return described.on_uncertain or (OnUncertain.RESEND if knows else OnUncertain.HOLD)
+
+
 def adapter_problems(settings: Settings) -> tuple[Problem, ...]:
     """What is wrong with the settings of all sources and channels; opens none of them."""
     findings = Findings()
@@ -132,9 +145,11 @@ class _Reader:
     def settings(self, project: Path) -> Settings:
         self._no_secrets_in("destinations", "people")
         channels = self._adapters("channels")
+        destinations = self._destinations(channels)
+        channels = tuple(self._with_destinations(channel, destinations) for channel in channels)
         zone = self._zone(self._root.scalar("time_zone"), "`time_zone`")
         engine = self._root.scalar("engine")
-        directory = Directory(self._people(), self._destinations(channels))
+        directory = Directory(self._people(), destinations)
         return Settings(
             project=project,
             sources=self._adapters("sources"),
@@ -143,24 +158,47 @@ class _Reader:
             time_zone=zone or ZoneInfo("UTC"),
             live=self._root.text("delivery") == "live",
             gone_after=self._gone_after(),
-            state=project / (self._root.text("state") or ".forestall"),
+            state=project / (STATE if is_server(self._root.text("state")) else self._root.text("state") or STATE),
+            server=self._server(),
             deliveries=project / (self._root.text("deliveries") or "deliveries"),
             file=self._file,
             engine=EngineName.SPARK if engine is not None and engine.text == EngineName.SPARK else EngineName.DUCKDB,
             engine_at=engine.location if engine is not None else Location(self._file),
             owners=self._owners(directory, {channel.adapter for channel in channels}),
             passes=self._passes(),
+            listen=self._listen(),
         )
+
+    def _server(self) -> PostgresPlace | None:
+        written = self._root.scalar("state")
+        if written is None or not is_server(written.text):
+            return None
+        try:
+            return postgres_place(written.text, written.location)
+        except SettingsError as error:
+            self._findings.extend(error.problems)
+            return None
 
     def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:
         found: list[AdapterSettings] = []
         for entry in self._root.map(key):
             named = entry.value.scalar("adapter") if isinstance(entry.value, MapNode) else None
             if isinstance(entry.value, MapNode) and named is not None and entry.value.text("adapter"):
-                options = {name: one for name, one in entry.value.entries.items() if name != "adapter"}
-                found.append(AdapterSettings(entry.key.text, named.text, MapNode(options, entry.value.location),
-                                             entry.key.location, named.location))
+                ours = ("adapter", "on_uncertain") if key == "channels" else ("adapter",)
+                options = {name: one for name, one in entry.value.entries.items() if name not in ours}
+                uncertain = entry.value.text("on_uncertain") if "on_uncertain" in ours else ""
+                found.append(AdapterSettings(
+                    entry.key.text, named.text, MapNode(options, entry.value.location), entry.key.location,
+                    named.location, OnUncertain(uncertain) if uncertain in list(OnUncertain) else None))
         return tuple(found)
+
+    def _with_destinations(self, channel: AdapterSettings, found: Mapping[str, Destination]) -> AdapterSettings:
+        """The channel with the destinations that name it."""
+        mine = tuple(one for one in found.values() if one.channel == channel.name)
+        nodes = self._root.map("destinations")
+        secrets = (nodes.map(one.name).scalar("secret") for one in mine)
+        first = next((secret.location for secret in secrets if secret is not None), None)
+        return replace(channel, destinations=mine, secret_at=first)
 
     def _people(self) -> Mapping[str, Person]:
         people: dict[str, Person] = {}
@@ -211,7 +249,10 @@ class _Reader:
                 self._findings.say(entry.key.location, "missing-key", f"{what} has no address.",
                                    "Add `url` for a webhook, `to` for Slack or email.")
             links.link(node.get("url"), f"`url` of {what}", self._findings)
-            found[entry.key.text] = Destination(entry.key.text, node.text("channel"), address)
+            written = node.scalar("secret")
+            secret = None if written is None else secret_reference(
+                written, node.entries["secret"], f"`secret` of {what}", self._findings)
+            found[entry.key.text] = Destination(entry.key.text, node.text("channel"), address, secret)
         return found
 
     def _owners(self, directory: Directory, adapters: set[str]) -> tuple[str, ...]:
@@ -253,6 +294,24 @@ class _Reader:
                                "Write 15 minutes, 1 hour or 1 day; a minute to a week.")
         return None
 
+    def _listen(self) -> Listen | None:
+        node = self._root.map("listen")
+        at = node.scalar("at")
+        if at is None:
+            return None
+        secrets: dict[str, Secret | None] = {}
+        for entry in node:
+            if entry.key.text.endswith("_secret"):
+                secrets[entry.key.text] = secret_reference(
+                    entry.value, entry, f"`{entry.key.text}` of `listen`", self._findings)
+        where = host_and_port(at.text)
+        if where is None:
+            self._findings.say(at.location, "listen-address", f"`at` of `listen` is no address: `{at.text}`.",
+                               "Write it like 127.0.0.1:8790.")
+            return None
+        known = {name: secret for name, secret in secrets.items() if name in LISTEN_SECRETS}
+        return Listen(where[0], where[1], **known)
+
     def _misspelt(self, node: MapNode) -> bool:
         return any(key not in ("channel", "secret") for key in node.entries)
 
@@ -279,7 +338,8 @@ class _Reader:
         for key in keys:
             for entry in self._root.map(key):
                 for inner in entry.value if isinstance(entry.value, MapNode) else ():
-                    if isinstance(inner.value, ScalarNode) and "${secret:" in inner.value.text:
+                    signs = key == "destinations" and inner.key.text == "secret"
+                    if isinstance(inner.value, ScalarNode) and "${secret:" in inner.value.text and not signs:
                         self._findings.say(inner.value.location, "secret-not-here",
                                            f"`{inner.key.text}` cannot hold a secret.",
                                            "Only settings of sources and channels that are meant to be secret can.")

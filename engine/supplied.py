@@ -22,7 +22,7 @@ def unsupplied(settings: Settings, catalogue: Catalogue) -> tuple[Problem, ...]:
             found.update(open_source(settings, described, metrics).supplies())
         except ForestallError:      # `run` and `history import` say what is wrong with the files
             return ()
-    missing = [metric for metric in metrics.values() if metric.name not in found]
+    missing = [metric for metric in metrics.values() if metric.name not in found and not metric.by_hand]
     if not settings.sources or not missing:
         return ()
     if len(missing) > _EACH:

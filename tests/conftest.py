@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from engines.postgresql import NoServer, Server
+
+from forestall.engine.model.places import PostgresPlace, StatePlace
+
+_schemas = (f"test_{number}" for number in itertools.count())
 
 
 def _is_here(address: Any) -> bool:
@@ -31,3 +39,35 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """One PostgreSQL for all tests of a session that keep their state on one."""
+    try:
+        server = Server()
+    except NoServer as reason:
+        pytest.skip(f"the state database was not tested on PostgreSQL: {reason}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server_places(postgresql_server: Server) -> Callable[[], PostgresPlace]:
+    """Schemas of their own on that server, not made yet."""
+    return lambda: PostgresPlace(str(postgresql_server.folder), None, "postgres", "judge", None, next(_schemas))
+
+
+@pytest.fixture
+def server_place(server_places: Callable[[], PostgresPlace]) -> PostgresPlace:
+    """One of them."""
+    return server_places()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StatePlace:
+    """Where a state database can be: a test that asks for this runs once on each."""
+    if request.param == "sqlite":
+        return tmp_path / ".forestall" / "state.db"
+    server: PostgresPlace = request.getfixturevalue("server_place")
+    return server

@@ -26,6 +26,8 @@ GIT = "engine/rulebook/revision.py"      # says what is wrong with git, not with
 
 # Codes of rules and settings that no single edit of the minimal project causes: the test that does.
 ELSEWHERE = {
+    "by-hand-cell": "tests/cli/test_by_hand.py",
+    "by-hand-twice": "tests/cli/test_by_hand.py",
     "broken-adapter": "tests/rulebook/test_settings.py",
     "missing-file": "tests/rulebook/test_source.py",
     "no-rules": "tests/cli/test_check.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy.exc import StatementError
 from forestall.engine.errors import StoreError
 from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
 from forestall.engine.model.delivery import (
+    Attempt,
     Delivery,
     DeliveryStatus,
     Message,
@@ -31,6 +32,7 @@ from forestall.engine.model.delivery import (
     Silence,
     SilenceReason,
 )
+from forestall.engine.model.places import StatePlace
 from forestall.engine.model.state import Decisions, State
 from forestall.engine.store import Store, destination
 
@@ -47,8 +49,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store.open(path) as opened:
+def store(place: StatePlace) -> Iterator[Store]:
+    with Store.open(place) as opened:
         yield opened
 
 
@@ -114,12 +116,12 @@ def test_a_fresh_store_is_a_fresh_state(store: Store) -> None:
     assert store.state() == State()
 
 
-def test_what_a_pass_decided_is_there_after_a_restart(path: Path) -> None:
+def test_what_a_pass_decided_is_there_after_a_restart(place: StatePlace) -> None:
     decisions, rows = whole_pass()
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         report = store.commit(decisions, rows, NOW)
     assert (report.new, report.repeated, report.cancelled, report.written) == (2, 0, 0, True)
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         state = store.state()
         assert tuple(store.outbox()) == rows
         assert store.silences(DAY) == (silence(3),)
@@ -148,23 +150,23 @@ def test_one_account_has_all_that_is_its_own_and_nothing_else(store: Store) -> N
     assert (made.day, made.scoring_digest) == (DAY, "scoring")
 
 
-def test_a_pass_written_twice_writes_nothing_the_second_time(store: Store, path: Path) -> None:
+def test_a_pass_written_twice_writes_nothing_the_second_time(store: Store) -> None:
     decisions, rows = whole_pass()
     store.commit(decisions, rows, NOW)
     before = store.state()
     report = store.commit(decisions, rows, NOW + timedelta(hours=1))
     assert (report.new, report.repeated, report.written) == (0, 2, False)
     assert store.state() == before
-    assert count(path, "passes") == 1
-    assert count(path, "transitions") == 2
+    assert count(store, "passes") == 1
+    assert count(store, "transitions") == 2
 
 
-def test_an_empty_pass_leaves_only_its_own_row(store: Store, path: Path) -> None:
+def test_an_empty_pass_leaves_only_its_own_row(store: Store) -> None:
     assert store.commit(decided(), (), NOW).written
     assert not store.commit(decided(), (), NOW).written
     assert store.commit(decided(DAY + timedelta(days=1)), (), NOW).written
     assert store.commit(decided(DAY + timedelta(days=1), digest="other"), (), NOW).written
-    assert count(path, "passes") == 3
+    assert count(store, "passes") == 3
     assert store.state().previous_pass == DAY + timedelta(days=1)
 
 
@@ -224,12 +226,9 @@ def test_emails_of_the_last_sixty_days_are_remembered_one_by_one(store: Store) -
     assert store.state().last_sent == {}
 
 
-def count(path: Path, table: str) -> int:
-    connection = sqlite3.connect(path)
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    finally:
-        connection.close()
+def count(store: Store, table: str) -> int:
+    with store._database.reading() as connection:
+        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------
@@ -241,9 +240,9 @@ alert_states = st.builds(
     accounts, st.sampled_from(AlertStatus), st.sampled_from(["inactivity", "errors"]), st.none() | days,
 )
 passes = st.builds(
-    lambda day, digest, changed, alerts, tiers, runs, silences, sends: (day, Decisions(
+    lambda day, digest, changed, alerts, tiers, runs, silences, sends, starts: (day, Decisions(
         day, digest, digest, tuple(Transition(TransitionKind.OPENED, each, day) for each in changed), tuple(alerts),
-        tiers, tuple(runs), tuple(sends), tuple(silences), triggers=frozenset(each.trigger for each in changed),
+        tiers, tuple(runs), tuple(sends), tuple(silences), triggers=frozenset(each.trigger for each in changed), starts=starts,
     )),
     days, st.sampled_from(["a", "b"]), st.lists(alert_states, max_size=3), st.lists(alert_states, max_size=3),
     st.dictionaries(accounts.map("a{}".format), st.sampled_from(["", "healthy", "at_risk"])),
@@ -252,15 +251,14 @@ passes = st.builds(
     st.lists(st.builds(silence, accounts, days), max_size=3),
     st.lists(st.builds(delivery, accounts, day=days, kind=st.sampled_from(MessageKind)), max_size=3,
              unique_by=lambda each: each.key),
+    st.dictionaries(st.sampled_from(["nudge", "call"]), st.integers(0, 300)),
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(passes, min_size=1, max_size=4))
-def test_the_store_and_the_pure_state_agree_and_a_commit_is_idempotent(drawn: list[tuple[date, Decisions]]) -> None:
+def agree(places: Callable[[], StatePlace], drawn: list[tuple[date, Decisions]]) -> None:
     drawn.sort(key=lambda each: each[0])
     expected = State()
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "state.db") as store:
+    with Store.open(places()) as store:
         for number, (_, drawn_decisions) in enumerate(drawn):
             planned = tuple(replace(each, key=f"{number} {each.key}") for each in drawn_decisions.deliveries)
             decisions = replace(drawn_decisions, deliveries=planned)
@@ -276,18 +274,30 @@ def test_the_store_and_the_pure_state_agree_and_a_commit_is_idempotent(drawn: li
             assert list(store.outbox()) == before
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(passes, min_size=1, max_size=4))
+def test_the_store_and_the_pure_state_agree_and_a_commit_is_idempotent(drawn: list[tuple[date, Decisions]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        agree(lambda: Path(folder) / "state.db", drawn)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(passes, min_size=1, max_size=4))
+def test_they_agree_on_postgresql_as_well(server_places: Callable[[], StatePlace],
+                                          drawn: list[tuple[date, Decisions]]) -> None:
+    agree(server_places, drawn)
+
+
 steps = st.lists(st.tuples(
     st.sampled_from(["claim", "sent", "retry", "release", "wait"]), st.sampled_from(["w1", "w2"]), st.integers(1, 4),
 ), max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
-@given(steps)
-def test_no_row_is_handed_out_twice_within_a_lease_nor_after_it_was_sent(drawn: list[tuple[str, str, int]]) -> None:
+def handed_out_once(places: Callable[[], StatePlace], drawn: list[tuple[str, str, int]]) -> None:
     held: dict[str, tuple[str, datetime]] = {}
     sent: set[str] = set()
     now = NOW
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "state.db") as store:
+    with Store.open(places()) as store:
         commit(store, *(row(number, recipient=f"x@host{number % 2}.example") for number in range(6)))
         for what, worker, number in drawn:
             mine = sorted(key for key, (owner, _) in held.items() if owner == worker)
@@ -303,14 +313,35 @@ def test_no_row_is_handed_out_twice_within_a_lease_nor_after_it_was_sent(drawn: 
                 key = mine[0]
                 del held[key]
                 if what == "sent":
-                    store.record(key, SENT, now, None, worker)
+                    record(store, key, SENT, now, None, worker)
                     sent.add(key)
                 elif what == "retry":
-                    store.record(key, BUSY, now, now + timedelta(minutes=1), worker)
+                    record(store, key, BUSY, now, now + timedelta(minutes=1), worker)
                 else:
                     store.release([key], worker)
         assert {each.delivery.key for each in store.outbox([DeliveryStatus.SENT])} == sent
         assert store.waiting() == 6 - len(sent)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps)
+def test_no_row_is_handed_out_twice_within_a_lease_nor_after_it_was_sent(drawn: list[tuple[str, str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        handed_out_once(lambda: Path(folder) / "state.db", drawn)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps)
+def test_none_is_handed_out_twice_on_postgresql_either(server_places: Callable[[], StatePlace],
+                                                       drawn: list[tuple[str, str, int]]) -> None:
+    handed_out_once(server_places, drawn)
+
+
+def record(store: Store, key: str, receipt: Receipt, now: datetime, again_at: datetime | None,
+           worker: str = "") -> None:
+    becomes = (DeliveryStatus.SENT if receipt.status is ReceiptStatus.SENT
+               else DeliveryStatus.QUEUED if again_at else DeliveryStatus.DEAD)
+    store.record([Attempt(key, now, receipt.status, becomes, receipt.detail, receipt.reference, again_at)], worker)
 
 
 # --- the outbox -----------------------------------------------------------------------------------------------------
@@ -337,11 +368,11 @@ def test_a_row_waits_for_its_next_attempt_and_keeps_count(store: Store) -> None:
     (claimed,) = store.claim("w", NOW, LEASE, 9, ["email"])
     assert claimed.attempts == 0
     assert claimed.status is DeliveryStatus.CLAIMED
-    store.record("key-1", BUSY, NOW, NOW + timedelta(minutes=2), "w")
+    record(store, "key-1", BUSY, NOW, NOW + timedelta(minutes=2), "w")
     assert store.claim("w", NOW + timedelta(minutes=1), LEASE, 9, ["email"]) == ()
     (again,) = store.claim("w", NOW + timedelta(minutes=2), LEASE, 9, ["email"])
     assert (again.attempts, again.detail) == (1, "busy")
-    store.record("key-1", SENT, NOW, None, "w")
+    record(store, "key-1", SENT, NOW, None, "w")
     (sent,) = store.outbox()
     assert (sent.status, sent.attempts, sent.reference, sent.sent_at) == (DeliveryStatus.SENT, 2, "far-1", NOW)
 
@@ -351,34 +382,35 @@ def test_a_late_failure_does_not_undo_what_was_sent_nor_take_a_row_from_another(
     store.claim("slow", NOW, LEASE, 9, ["email"])
     later = NOW + LEASE
     assert keys(store.claim("quick", later, LEASE, 9, ["email"])) == ["key-1"]
-    store.record("key-1", BUSY, later, later, "slow")
+    record(store, "key-1", BUSY, later, later, "slow")
     assert store.claim("third", later, LEASE, 9, ["email"]) == ()
-    store.record("key-1", SENT, later, None, "quick")
-    store.record("key-1", BUSY, later, later, "slow")
+    record(store, "key-1", SENT, later, None, "quick")
+    record(store, "key-1", BUSY, later, later, "slow")
     assert [each.status for each in store.outbox()] == [DeliveryStatus.SENT]
 
 
 def test_what_has_no_next_attempt_is_dead(store: Store) -> None:
     commit(store, row())
     store.claim("w", NOW, LEASE, 9, ["email"])
-    store.record("key-1", Receipt(ReceiptStatus.REFUSED, "no such mailbox"), NOW, None, "w")
+    record(store, "key-1", Receipt(ReceiptStatus.REFUSED, "no such mailbox"), NOW, None, "w")
     (dead,) = store.outbox([DeliveryStatus.DEAD])
     assert dead.detail == "no such mailbox"
     assert store.waiting() == 0
 
 
 def test_cancelling_a_run_spares_what_was_sent_and_the_other_runs(store: Store) -> None:
-    commit(store, row(1), row(2, account="a1"), row(3), row(4, account="a1", occurrence=DAY + timedelta(days=1)))
-    store.record("key-2", SENT, NOW, None)
-    report = store.commit(decided(cancelled=(("a1", "re_engage", DAY),)), (), NOW)
+    commit(store, row(1), row(2, account="a1"), row(3), row(4, account="a1", occurrence=DAY + timedelta(days=1)),
+           row(5, account="a1", group="errors"))
+    record(store, "key-2", SENT, NOW, None)
+    report = store.commit(decided(cancelled=(("a1", "re_engage", "inactivity", DAY),)), (), NOW)
     assert report.cancelled == 1
-    assert [each.status.value for each in store.outbox()] == ["cancelled", "sent", "queued", "queued"]
+    assert [each.status.value for each in store.outbox()] == ["cancelled", "sent", "queued", "queued", "queued"]
 
 
 def test_many_runs_are_cancelled_in_one_pass(store: Store) -> None:
     commit(store, *(row(number) for number in range(5)))
     store.claim("w", NOW, LEASE, 1, ["email"])
-    gone = tuple((f"a{number}", "re_engage", DAY) for number in (0, 1, 3))
+    gone = tuple((f"a{number}", "re_engage", "inactivity", DAY) for number in (0, 1, 3))
     assert store.commit(decided(cancelled=gone), (), NOW).cancelled == 2
     assert [each.status.value for each in store.outbox()] == ["claimed", "cancelled", "queued", "cancelled", "queued"]
     assert store.waiting() == 3
@@ -389,12 +421,12 @@ def test_many_runs_are_cancelled_in_one_pass(store: Store) -> None:
 def test_a_row_cancelled_while_a_worker_holds_it_is_not_tried_again(store: Store, how: str, becomes: str) -> None:
     commit(store, row())
     store.claim("w", NOW, LEASE, 9, ["email"])
-    store.commit(decided(cancelled=(("a1", "re_engage", DAY),)), (), NOW)
+    store.commit(decided(cancelled=(("a1", "re_engage", "inactivity", DAY),)), (), NOW)
     match how:
         case "retry":
-            store.record("key-1", BUSY, NOW, NOW, "w")
+            record(store, "key-1", BUSY, NOW, NOW, "w")
         case "sent":
-            store.record("key-1", SENT, NOW, None, "w")
+            record(store, "key-1", SENT, NOW, None, "w")
         case "release":
             store.release(["key-1"], "w")
     assert store.claim("other", NOW + LEASE, LEASE, 9, ["email"]) == ()
@@ -417,7 +449,7 @@ def test_what_counts_as_one_destination(recipient: str, host: str) -> None:
 
 
 def test_many_deliveries_are_written_whole_and_claimed_in_parts(store: Store) -> None:
-    many = 20_000
+    many = 5_000
     commit(store, *(row(number) for number in range(many)), runs=tuple(run(number) for number in range(many)),
            tiers={f"a{number}": "at_risk" for number in range(many)})
     assert len(store.claim("w", NOW, LEASE, 100, ["email"])) == 100
@@ -448,8 +480,8 @@ def test_reading_only_leaves_the_folder_as_it_is(path: Path) -> None:
     assert fingerprint(path.parent) == before
 
 
-def test_a_reader_and_a_writer_do_not_wait_for_each_other(path: Path) -> None:
-    with Store.open(path) as writer, Store.open(path, read_only=True) as reader:
+def test_a_reader_and_a_writer_do_not_wait_for_each_other(place: StatePlace) -> None:
+    with Store.open(place) as writer, Store.open(place, read_only=True) as reader:
         commit(writer, *(row(number) for number in range(1500)))
         rows = reader.outbox()
         next(rows)

@@ -16,7 +16,8 @@ SOURCES = sorted(path for folder in ("engine", "adapters") for path in (ROOT / f
 
 # Messages are checked when the rules are loaded, so these modules stand below the rulebook though they live beside the
 # plays that use them. They know the model and the spelling help, nothing else.
-TEMPLATES = {"templates", "template_check", "template_kinds", "environment", "wording", "story"}
+TEMPLATES = {"templates", "template_check", "template_kinds", "environment", "names", "plainly", "wording", "story",
+             "slots", "telling"}
 
 # Each part, whom it may know besides itself, and why it is there. An arrow that is not in here fails the test.
 PARTS: dict[str, tuple[set[str], str]] = {

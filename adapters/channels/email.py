@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import smtplib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from forestall.adapters.channels.mail import Unsendable, address, compose
-from forestall.adapters.channels.receipts import refused, retry, sent, settings_error
+from forestall.adapters.channels.mail import UNSUBSCRIBE, Unsendable, address, compose
+from forestall.adapters.channels.receipts import refused, retry, sent, settings_error, uncertain
+from forestall.adapters.channels.smtp import Post, Server, Unanswered
 from forestall.engine.model.delivery import Message, Receipt
 from forestall.engine.model.ports import Secret
+from forestall.engine.model.token import token
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 # the server wants other credentials: that is for us to mend, the message itself is fine
@@ -22,7 +23,8 @@ LOGIN_CODES = (454, 530, 534, 535, 538)
 class EmailSettings:
     """`server` is host:port (the port may be left out), `security` starttls, tls or none, `timeout` in seconds.
 
-    `sender` is the From address; `unsubscribe` a URL for the header List-Unsubscribe.
+    `sender` is the From address. `unsubscribe` is the address for the header List-Unsubscribe; `{token}` in it names
+    the mail, signed with `unsubscribe_secret`.
     """
 
     server: str
@@ -32,12 +34,14 @@ class EmailSettings:
     password: Secret | None = None
     timeout: float = 20.0
     unsubscribe: str = ""
+    unsubscribe_secret: Secret | None = None
 
 
 class EmailChannel:
-    """One SMTP server. Each message goes over a connection of its own."""
+    """One SMTP server, over connections that are kept from one mail to the next."""
 
     Settings = EmailSettings
+    recognises_repeats = True
 
     def __init__(self, name: str, settings: EmailSettings, folder: Path) -> None:
         del folder
@@ -46,7 +50,9 @@ class EmailChannel:
         if settings.security not in PORTS:
             raise settings_error("security", f"`security` of the channel {name} is {settings.security!r}.",
                                  "Write starttls, tls or none.")
-        self._host, self._port = _host_and_port(name, settings)
+        host, port = _host_and_port(name, settings)
+        self._server = Server(host, port, settings.security, settings.user, settings.timeout)
+        self._post = Post(self._server)
         if bool(settings.user) != bool(settings.password):
             raise settings_error("login", f"the channel {name} has only one of `user` and `password`.",
                                  "Give both, or none when the server asks for no login.")
@@ -57,43 +63,37 @@ class EmailChannel:
             self._origin = address(settings.sender, "`sender`")
         except Unsendable as error:
             raise settings_error("sender", f"in the channel {name} {error}", "Write it like cs@example.com.") from None
+        if not UNSUBSCRIBE.fullmatch(settings.unsubscribe or "mailto:nobody"):
+            raise settings_error("unsubscribe", f"`unsubscribe` of the channel {name} is no address.",
+                                 "Write it like https://example.com/unsubscribe or mailto:leave@example.com.")
+        if ("{token}" in settings.unsubscribe) != bool(settings.unsubscribe_secret):
+            raise settings_error("unsubscribe", f"the channel {name} has only one of "
+                                 "`unsubscribe_secret` and {token} in `unsubscribe`.", "Give both, or none.")
 
     def send(self, message: Message) -> Receipt:
         """Hand the message to the server once. ForestallError when the password is not set."""
         password = self._settings.password.reveal().strip() if self._settings.password else ""
+        signs = self._settings.unsubscribe_secret
+        leave = self._settings.unsubscribe if message.to_customer else ""      # nobody unsubscribes from their work
+        if leave and signs:
+            leave = leave.replace("{token}", token(message.key, signs.reveal().strip()))
         try:
-            mail = compose(message, self._settings.sender, datetime.now(UTC), self._settings.unsubscribe)
+            mail = compose(message, self._settings.sender, datetime.now(UTC), leave)
+            to = address(message.to, "the recipient's address").addr_spec
         except Unsendable as error:
             return refused(str(error))
-        where = f"the mail server {self._host}:{self._port}"
+        where = f"the mail server {self._server.host}:{self._server.port}"
         try:
-            with contextlib.closing(self._connect()) as server:
-                if self._settings.user:
-                    server.login(self._settings.user, password)
-                to = address(message.to, "the recipient's address").addr_spec
-                # send_message would write ">From" where a line begins with "From"
-                server.sendmail(self._origin.addr_spec, [to], mail.as_bytes())
-                # accepted: whatever goes wrong in parting must not have it sent twice
-                with contextlib.suppress(smtplib.SMTPException, OSError):
-                    server.quit()
+            self._post.hand_over(self._origin.addr_spec, to, mail.as_bytes(), password)
+        except Unanswered as error:
+            return uncertain(f"{where} got the mail and gave no answer: {error}", password, whole_channel=True)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             return _receipt(error, where, password)
         return sent(str(mail["Message-ID"]))
 
-    def _connect(self) -> smtplib.SMTP:
-        import ssl
-
-        if self._settings.security == "tls":
-            secure = ssl.create_default_context()
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._settings.timeout, context=secure)
-        server = smtplib.SMTP(self._host, self._port, timeout=self._settings.timeout)
-        try:
-            if self._settings.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
-        except BaseException:
-            server.close()
-            raise
-        return server
+    def close(self) -> None:
+        """Take leave of the server."""
+        self._post.close()
 
 
 def _host_and_port(name: str, settings: EmailSettings) -> tuple[str, int]:
@@ -109,8 +109,6 @@ def _host_and_port(name: str, settings: EmailSettings) -> tuple[str, int]:
 
 def _receipt(error: Exception, where: str, password: str) -> Receipt:
     """What an exception of smtplib means for the message."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
     if isinstance(error, smtplib.SMTPResponseException):
         code = error.smtp_code
         if isinstance(error, smtplib.SMTPAuthenticationError) or code in LOGIN_CODES:

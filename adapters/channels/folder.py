@@ -29,6 +29,7 @@ class FolderChannel:
     """Takes messages of every kind; the same key always becomes the same file."""
 
     Settings = FolderSettings
+    recognises_repeats = True
 
     def __init__(self, name: str, settings: FolderSettings, folder: Path) -> None:
         self.name = name

@@ -21,6 +21,7 @@ PAGE = (
 _ATOM = r"[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+"
 ADDRESS = re.compile(
     rf"(?:(?P<name>[^<>]*)(?P<open><))?(?P<user>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>[^\s@<>]+)(?(open)>)")
+UNSUBSCRIBE = re.compile(r"(https?://|mailto:)[!-;=?-~]+", re.IGNORECASE)       # no blanks, no < >, ASCII
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 
 
@@ -63,8 +64,15 @@ def compose(message: Message, sender: str, moment: datetime, unsubscribe: str = 
     if message.thread:
         # the root of the thread is never sent itself; mail programs group by it all the same
         mail["In-Reply-To"] = mail["References"] = identifier(message.thread, origin)
-    if unsubscribe:
-        mail["List-Unsubscribe"] = f"<{_one_line(unsubscribe, 'the address to unsubscribe')}>"
+    # a page that takes one click goes before an address that somebody has to read
+    ways = list(dict.fromkeys(way.strip() for way in (unsubscribe, message.list_unsubscribe) if way))
+    for way in ways:
+        if not UNSUBSCRIBE.fullmatch(_one_line(way, "the address to unsubscribe")):
+            raise Unsendable(f"the address to unsubscribe is neither https: nor mailto: {_shown(way)}.")
+    if ways:
+        mail["List-Unsubscribe"] = ", ".join(f"<{way}>" for way in ways)
+        if any(way.lower().startswith("https:") for way in ways):           # RFC 8058 wants https
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     # quoted-printable: every server takes it, and no line becomes too long
     mail.set_content(_ended(message.text), cte="quoted-printable")
     if message.html:

@@ -1,16 +1,42 @@
-"""Markdown in the dialect of Slack."""
+"""What is posted to Slack, and Markdown in its dialect."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from forestall.engine.model.delivery import Message
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MARKS = {"strong_open": "*", "strong_close": "*", "em_open": "_", "em_close": "_", "s_open": "~", "s_close": "~",
          "softbreak": "\n", "hardbreak": "\n"}
+LONGEST_TEXT = 39_000                    # Slack cuts at 40,000 characters
+USER = re.compile(r"[UW][A-Z0-9]{6,}")
 LINKED = ("https://", "http://", "mailto:")
+
+
+def slack_blocks(message: Message, mention: bool) -> list[Any] | None:
+    """The message's own blocks; with them its text is what notifications show. ValueError when they are none."""
+    if not message.blocks:
+        return None
+    blocks = json.loads(message.blocks)
+    if not isinstance(blocks, list):
+        raise ValueError("no list")
+    whom = [{"type": "section", "text": {"type": "mrkdwn", "text": f"<@{message.to}>"}}]
+    return [*(whom if mention and USER.fullmatch(message.to) else []), *blocks]
+
+
+def slack_text(message: Message, mention: bool) -> str:
+    """The subject in bold, then the message; a webhook's message begins with whom it is for, if that is a person."""
+    subject = escaped(" ".join(message.subject.split()))
+    head = f"<@{message.to}> " if mention and USER.fullmatch(message.to) else ""
+    head += f"*{subject}*" if subject else ""
+    text = "\n".join(part for part in (head.rstrip(), mrkdwn(message.text)) if part)
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
 
 
 def mrkdwn(text: str) -> str:

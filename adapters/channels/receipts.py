@@ -29,6 +29,11 @@ def refused(detail: str, *secrets: str) -> Receipt:
     return Receipt(ReceiptStatus.REFUSED, clean(detail, *secrets))
 
 
+def uncertain(detail: str, *secrets: str, whole_channel: bool = False) -> Receipt:
+    """The message went out whole and nobody answered: it may have arrived. The other arguments as for `retry`."""
+    return Receipt(ReceiptStatus.UNCERTAIN, clean(detail, *secrets), whole_channel=whole_channel)
+
+
 def answered(
     status: int, detail: str, *secrets: str, wait: timedelta | None = None, whole_channel: bool = False
 ) -> Receipt:

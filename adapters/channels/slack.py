@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
 
-from forestall.adapters.channels.mrkdwn import escaped, mrkdwn
-from forestall.adapters.channels.receipts import answered, retry, retry_after, sent, settings_error
+from forestall.adapters.channels.bounded import within
+from forestall.adapters.channels.mrkdwn import slack_blocks, slack_text
+from forestall.adapters.channels.receipts import answered, refused, retry, retry_after, sent, settings_error, uncertain
 from forestall.engine.model.delivery import Message, Receipt
 from forestall.engine.model.ports import Secret
 
-LONGEST_TEXT = 39_000                    # Slack cuts at 40,000 characters
+TURNS = 3                                # so many times `timeout` is what a whole attempt may take
 STRANGE = "the answer is not one of Slack's"
-USER = re.compile(r"[UW][A-Z0-9]{6,}")
 # Slack answers 200 and says in the body what is wrong: for the moment, or with our token
-BUSY = ("internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited", "rate_limited")
+BUSY = ("service_unavailable", "request_timeout", "ratelimited", "rate_limited")
+# "It's possible some aspect of the operation succeeded before the error was raised."
+PERHAPS = ("internal_error", "fatal_error")
 TOKEN = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
          "no_permission", "not_allowed_token_type", "ekm_access_denied")
 
@@ -40,6 +43,7 @@ class SlackChannel:
     """One workspace. A webhook writes into the channel it was made for, a token to any channel or person."""
 
     Settings = SlackSettings
+    recognises_repeats = False
 
     def __init__(self, name: str, settings: SlackSettings, folder: Path) -> None:
         del folder
@@ -57,24 +61,31 @@ class SlackChannel:
         secret = self._settings.url or self._settings.token
         revealed = secret.reveal().strip() if secret else ""
         try:
-            if self._settings.token:
-                return self._post(message, revealed)
-            return self._webhook(message, revealed)
-        except (OSError, HTTPException, ValueError) as error:
-            if isinstance(error, ValueError) and not isinstance(error, OSError):
-                # it names what it choked on, which may be the URL
-                return retry(f"{STRANGE} ({type(error).__name__})", revealed)
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-            return retry(f"Slack cannot be reached: {reason}", revealed, whole_channel=True)
+            blocks = slack_blocks(message, mention=self._settings.token is None)
+        except ValueError:
+            return refused("the blocks of the message are no JSON list")
+        way = self._post if self._settings.token else self._webhook
+        late = uncertain("Slack gave no whole answer in time", whole_channel=True)
+        try:
+            return within(self._settings.timeout * TURNS, lambda: way(message, blocks, revealed), late)
+        except (URLError, InvalidURL) as error:
+            # urllib says so of what happens before the request is out
+            return retry(f"Slack cannot be reached: {_reason(error)}", revealed, whole_channel=True)
+        except (OSError, HTTPException) as error:
+            return uncertain(f"Slack gave no answer: {_reason(error)}", revealed, whole_channel=True)
+        except ValueError as error:
+            # it names what it choked on, which may be the URL
+            return retry(f"{STRANGE} ({type(error).__name__})", revealed)
 
-    def _webhook(self, message: Message, url: str) -> Receipt:
+    def _webhook(self, message: Message, blocks: list[Any] | None, url: str) -> Receipt:
         from slack_sdk.webhook import WebhookClient
 
         if not url.startswith(("https://", "http://")):
             raise settings_error("slack", f"the secret of the channel {self.name} is no web address.",
                                  "Set it to the URL that Slack shows for the incoming webhook.")
         client = WebhookClient(url, timeout=self._settings.timeout, logger=self._logger, retry_handlers=[])
-        response = client.send(text=_text(message, mention=True), unfurl_links=False, unfurl_media=False)
+        response = client.send(text=slack_text(message, mention=True), blocks=blocks, unfurl_links=False,
+                               unfurl_media=False)
         if response.status_code == 200 and response.body.strip() == "ok":
             return sent()
         if 200 <= response.status_code < 300:
@@ -84,17 +95,19 @@ class SlackChannel:
         wait = retry_after(headers.get("retry-after"), datetime.now(UTC))
         detail = f"Slack answered {response.status_code} {response.body}"
         path = url.split("/", 3)[-1]
+        if response.status_code == 504:       # some gateway lost patience; Slack may not have
+            return uncertain(detail, url, path, whole_channel=True)
         return answered(response.status_code, detail, url, path, wait=wait, whole_channel=True)
 
-    def _post(self, message: Message, token: str) -> Receipt:
+    def _post(self, message: Message, blocks: list[Any] | None, token: str) -> Receipt:
         from slack_sdk import WebClient
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         client = WebClient(token, base_url=self._settings.base_url, timeout=self._settings.timeout,
                            logger=self._logger, retry_handlers=[])
         try:
-            response = client.chat_postMessage(channel=message.to, text=_text(message, mention=False),
-                                               unfurl_links=False, unfurl_media=False)
+            response = client.chat_postMessage(channel=message.to, text=slack_text(message, mention=False),
+                                               blocks=blocks, unfurl_links=False, unfurl_media=False)
         except SlackApiError as error:
             status = getattr(error.response, "status_code", 0)
             said = str(error.response.get("error") or "") if hasattr(error.response, "get") else ""
@@ -105,6 +118,8 @@ class SlackChannel:
                 return retry(f"{detail}: check `token` of the channel {self.name}", token, whole_channel=True)
             if status == 200 and not said.replace("_", "").isalnum():
                 return retry(STRANGE, whole_channel=True)
+            if said in PERHAPS or status == 504:
+                return uncertain(detail, token)
             if said in BUSY:
                 return retry(detail, token, wait=wait)
             return answered(status, detail, token, wait=wait)
@@ -113,10 +128,5 @@ class SlackChannel:
         return sent(str(response.get("ts") or ""))
 
 
-def _text(message: Message, mention: bool) -> str:
-    """The subject in bold, then the message; a webhook's message begins with whom it is for, if that is a person."""
-    subject = escaped(" ".join(message.subject.split()))
-    head = f"<@{message.to}> " if mention and USER.fullmatch(message.to) else ""
-    head += f"*{subject}*" if subject else ""
-    text = "\n".join(part for part in (head.rstrip(), mrkdwn(message.text)) if part)
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__)

@@ -2,7 +2,8 @@
 
 Per account and trigger: clear → open → clear. An alert opens only on true and closes only on a true clearing condition;
 unknown values change nothing. While it is open nothing fires again; the cooldown runs from its last opening, whatever
-closed it. State belongs to the trigger's name and to the account.
+closed it. Its severity follows the account into worse tiers and never back, where the trigger names none. State belongs
+to the trigger's name and to the account.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from forestall.engine.alert.attention import reminder_due, worsened
 from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, tier_alert
+from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, recovery_alert, tier_alert
 from forestall.engine.model.state import State
 from forestall.engine.score.conditions import Conditions
 
@@ -30,6 +32,11 @@ class Alerts:
     transitions: tuple[Transition, ...]
     alerts: tuple[Alert, ...]
     tiers: Mapping[str, str]
+
+    @property
+    def reminders(self) -> tuple[Alert, ...]:
+        """The open alerts of which the owner is to hear once more today."""
+        return tuple(one.alert for one in self.transitions if one.kind is TransitionKind.REMINDED)
 
 
 def decide_alerts(rulebook: Rulebook, conditions: Conditions, state: State, rows: Iterable[AccountDay],
@@ -53,6 +60,14 @@ class _Day:
         self._rulebook, self._conditions, self._state, self._day = rulebook, conditions, state, day
         self._tier_alerts = frozenset(rulebook.tier_alerts())
         self._rules_moved = state.previous_pass is not None and state.scoring_digest != rulebook.scoring_digest
+        self._rank = severity_rank(rulebook)
+        self._new = frozenset(name for name, trigger in rulebook.triggers.items()
+                              if state.known_triggers.isdisjoint({name, *trigger.renamed_from}))
+        self._watched = [(trigger, conditions.when(trigger.name)) for trigger in rulebook.triggers.values()]
+        tiers = ((tier, tier_alert(tier.name)) for tier in rulebook.scorecard.tiers)
+        self._watched_tiers = [(tier, name) for tier, name in tiers if name in self._tier_alerts]
+        recovered = ((tier, recovery_alert(tier.name)) for tier in rulebook.scorecard.tiers)
+        self._recoveries = [(tier, name) for tier, name in recovered if name in rulebook.recovery_alerts()]
         self._by_account: dict[str, list[Alert]] = {}
         for alert in state.alerts.values():
             self._by_account.setdefault(alert.account, []).append(alert)
@@ -62,13 +77,28 @@ class _Day:
 
     def account(self, row: AccountDay) -> None:
         """Every alert of one account."""
-        for trigger in self._rulebook.triggers.values():
+        for trigger, condition in self._watched:
             before = self._state.alerts.get((row.account, trigger.name))
-            is_new = trigger.name not in self._state.known_triggers
-            self._note(before, step(
-                trigger, before, row, self._day, when=row.truth(self._conditions.when(trigger.name)),
-                clear=self._clear(trigger, row), is_new=is_new))
+            when = row.truth(condition)
+            if before is None and when is not Truth.TRUE:
+                continue      # most triggers of most accounts
+            moved = step(trigger, before, row, self._day, when=when,
+                         clear=self._clear(trigger, row), is_new=trigger.name in self._new)
+            self._note(before, moved)
+            self._attend(moved, trigger.severity or row.tier or "", trigger.repeat)
         self._tier_of(row)
+
+    def _attend(self, moved: Moved, severity: str, repeat: int | None) -> None:
+        """An alert that stays open may have become more serious, and its owner may be due to hear of it again."""
+        alert, kind = moved
+        if alert is None or kind is not None or alert.status is not AlertStatus.OPEN:
+            return
+        if self._rank(severity) > self._rank(alert.severity):
+            alert = worsened(alert, severity)
+            self.transitions.append(Transition(TransitionKind.WORSENED, alert, self._day))
+        if reminder_due(alert, repeat, self._day):
+            told = replace(alert, reminded_on=self._day)
+            self.transitions.append(Transition(TransitionKind.REMINDED, told, self._day))
 
     def _clear(self, trigger: Trigger, row: AccountDay) -> Truth | None:
         index = self._conditions.clear_when(trigger.name)
@@ -78,13 +108,20 @@ class _Day:
         before = self._state.tiers.get(row.account)
         if row.tier is not None and row.tier != before:
             self.tiers[row.account] = row.tier
-        for tier in self._rulebook.scorecard.tiers:
-            name = tier_alert(tier.name)
-            if name in self._tier_alerts:
-                alert = self._state.alerts.get((row.account, name))
-                self._note(alert, step_tier(self._rulebook, tier, alert, row, self._day, before=before,
-                                            is_new=name not in self._state.known_triggers,
-                                            rules_moved=self._rules_moved))
+        for tier, name in self._watched_tiers:
+            alert = self._state.alerts.get((row.account, name))
+            if alert is not None or row.tier == tier.name:
+                moved = step_tier(self._rulebook, tier, alert, row, self._day, before=before,
+                                  is_new=name not in self._state.known_triggers, rules_moved=self._rules_moved)
+                self._note(alert, moved)
+                self._attend(moved, tier.name, self._rulebook.tier_repeat)
+        for tier, name in self._recoveries:
+            alert = self._state.alerts.get((row.account, name))
+            if alert is not None or row.tier == tier.name:
+                moved = step_recovery(self._rulebook, tier, alert, row, self._day, before=before,
+                                      is_new=name not in self._state.known_triggers, rules_moved=self._rules_moved)
+                self._note(alert, moved)
+                self._attend(moved, tier.name, self._rulebook.tier_repeat)
 
     def leave(self, account: str) -> None:
         """The account is gone: whatever is open closes, and it leaves the book of business."""
@@ -95,7 +132,7 @@ class _Day:
 
     def remove_unknown(self) -> None:
         """A trigger that was taken out of the rules closes its alerts."""
-        known = self._rulebook.triggers.keys() | self._tier_alerts
+        known = self._rulebook.triggers.keys() | self._tier_alerts | {name for _, name in self._recoveries}
         touched = {(one.alert.account, one.alert.trigger) for one in self.transitions}
         for key, alert in self._state.alerts.items():
             if alert.trigger not in known and key not in touched:
@@ -152,10 +189,39 @@ def step_tier(rulebook: Rulebook, tier: Tier, alert: Alert | None, row: AccountD
     fell = _is_better(rulebook, before, tier)
     if not fell and not is_new and before in _names(rulebook):
         return alert, None
-    recorded = (not fell or rules_moved) and _recorded(rulebook, tier)
+    recorded = (not fell or rules_moved) and _recorded(rulebook, tier_alert(tier.name))
     if cooling and alert is not None:
         return replace(alert, status=AlertStatus.PENDING, silent=recorded), None
     return _opened(row, tier_alert(tier.name), tier.name, day, recorded)
+
+
+def step_recovery(rulebook: Rulebook, tier: Tier, alert: Alert | None, row: AccountDay, day: date, *,
+                  before: str | None, is_new: bool, rules_moved: bool) -> Moved:
+    """The alert of one tier that accounts recover into: it opens on coming from a worse one, never on falling.
+
+    Where it is not the account that moved (see `step_tier`), it opens only if one of its plays says `existing: open`.
+    It closes when the account falls below the tier.
+    """
+    rank = rulebook.scorecard.rank
+    if alert is not None and alert.status is AlertStatus.OPEN:
+        if row.tier is not None and rank(row.tier) > rank(tier.name):
+            return _closed(alert, TransitionKind.CLEARED, day)
+        return _expired(alert, day, rulebook.tier_lasts, over=row.tier != tier.name)
+    if row.tier != tier.name:
+        return (replace(alert, status=AlertStatus.CLEAR) if alert is not None and row.tier is not None else alert), None
+    if alert is not None and alert.status is AlertStatus.SPENT:
+        return alert, None
+    cooling = _cooling(alert, day, rulebook.tier_cooldown)
+    if alert is not None and alert.status is AlertStatus.PENDING:
+        return (alert, None) if cooling else _opened(row, alert.trigger, tier.name, day, recorded=False)
+    rose = before is not None and before in _names(rulebook) and rank(before) > rank(tier.name)
+    if not rose and not is_new and before in _names(rulebook):
+        return alert, None
+    if (not rose or rules_moved) and _recorded(rulebook, recovery_alert(tier.name)):
+        return alert, None
+    if cooling and alert is not None:
+        return replace(alert, status=AlertStatus.PENDING), None
+    return _opened(row, recovery_alert(tier.name), tier.name, day, recorded=False)
 
 
 def _names(rulebook: Rulebook) -> frozenset[str]:
@@ -167,9 +233,9 @@ def _is_better(rulebook: Rulebook, before: str | None, tier: Tier) -> bool:
     return before is not None and before in _names(rulebook) and rank(before) < rank(tier.name)
 
 
-def _recorded(rulebook: Rulebook, tier: Tier) -> bool:
-    """Whether accounts that are already in the tier are only recorded: when every play of the tier says so."""
-    plays = rulebook.plays_for(tier_alert(tier.name))
+def _recorded(rulebook: Rulebook, alert: str) -> bool:
+    """Whether accounts that are already in the tier are only recorded: when every play of its alert says so."""
+    plays = rulebook.plays_for(alert)
     return all(play.existing is Existing.RECORD for play in plays)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from forestall.engine.adapter_settings import CHANNELS, SOURCES, offered
+from forestall.engine.adapter_settings import CHANNELS, SOURCES, offered, written
 from forestall.engine.model.ports import Secret
 
 Schema = dict[str, Any]
@@ -28,18 +28,18 @@ def add_adapters(settings: Schema) -> None:
             "enum": list(adapters),
             "errorMessage": "No adapter of this name was installed when `forestall schema` ran."}
         place["properties"]["adapter"].pop("examples", None)
-        place["allOf"] = [_when(name, kind) for name, kind in adapters.items()]
+        place["allOf"] = [_when(name, kind, place["properties"]) for name, kind in adapters.items()]
 
 
-def _when(name: str, kind: type) -> Schema:
+def _when(name: str, kind: type, common: Schema) -> Schema:
     hints = get_type_hints(kind)
-    known = [one for one in fields(kind) if one.init]
+    known = written(kind)
     needed = [one.name for one in known if one.default is MISSING and one.default_factory is MISSING]
     keys = {one.name: {"title": one.name, "description": f"A setting of the adapter {name}."} | _form(hints[one.name])
             for one in known}
     return {
         "if": {"properties": {"adapter": {"const": name}}, "required": ["adapter"]},
-        "then": {"properties": {"adapter": {}} | keys, "required": needed, "additionalProperties": False},
+        "then": {"properties": {key: {} for key in common} | keys, "required": needed, "additionalProperties": False},
     }
 
 

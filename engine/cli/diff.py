@@ -19,6 +19,7 @@ from forestall.engine.rulebook.difference import Change, Section, difference
 from forestall.engine.rulebook.revision import files_at, inside, is_kept, revision
 
 WIDTH = 100
+ALIKE = 3      # changes of one kind that are told as one
 _HEADINGS = {Section.SCORE: "Score", Section.TIERS: "Tiers", Section.TRIGGERS: "Triggers", Section.PLAYS: "Plays",
              Section.LIMITS: "Limits", Section.TEMPLATES: "Templates", Section.METRICS: "Metrics"}
 
@@ -94,7 +95,7 @@ def _lines(called: str, changes: Sequence[Change]) -> Iterator[str]:
     for section, group in groupby(changes, key=lambda change: change.section):
         yield ""
         yield _HEADINGS[section]
-        for change in group:
+        for change in _gathered(list(group)):
             sentence = change.sentence[0].upper() + change.sentence[1:]
             if len(sentence) <= WIDTH or not (change.before and change.after):
                 yield f"  {sentence}"
@@ -105,6 +106,22 @@ def _lines(called: str, changes: Sequence[Change]) -> Iterator[str]:
             yield f"    is   {change.after}"
     yield ""
     yield f"{counted(len(changes), 'change')}."
+
+
+def _gathered(changes: Sequence[Change]) -> Iterator[Change]:
+    """The same change of many, as a new default makes it, told once."""
+    alike: dict[tuple[str, ...], list[Change]] = {}
+    for one in changes:
+        alike.setdefault((one.what, one.kind, one.before, one.after, one.subject.split(" ")[0]), []).append(one)
+    for one in changes:
+        same = alike[one.what, one.kind, one.before, one.after, one.subject.split(" ")[0]]
+        if len(same) < ALIKE or not one.what:
+            yield one
+        elif one is same[0]:
+            noun = one.subject.split(" ")[0]
+            names = ", ".join(other.subject.removeprefix(f"{noun} ") for other in same[:ALIKE])
+            more = f" and {len(same) - ALIKE} more" if len(same) > ALIKE else ""
+            yield replace(one, subject=f"{len(same)} {noun}s ({names}{more})")
 
 
 def _document(before: _Base, after: Rulebook, changes: Sequence[Change]) -> dict[str, object]:

@@ -30,8 +30,10 @@ MOST_DAYS = 3660
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day (default: the last day decided, or today).")
 @click.option("--since", type=click.IntRange(1, MOST_DAYS), default=AGO, show_default=True, metavar="DAYS",
               help="Say what moved the score since so many days before.")
+@click.option("--all", "whole", is_flag=True, help="Show everything, also what does not fit on one screen.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(account: str, project: Path, rules: Path | None, day: datetime | None, since: int, form: str) -> None:
+def command(account: str, project: Path, rules: Path | None, day: datetime | None, since: int, whole: bool,
+            form: str) -> None:
     """Show an account's signals and points, what moved its score, every trigger with the values it saw, what would
     clear its alerts, and which plays started or why not."""
     opened = open_project(project, rules)
@@ -39,7 +41,7 @@ def command(account: str, project: Path, rules: Path | None, day: datetime | Non
     if form == "json":
         click.echo(json.dumps(document(told), ensure_ascii=False))
         return
-    for line in lines(told):
+    for line in lines(told, whole=whole):
         click.echo(line)
 
 
@@ -51,7 +53,7 @@ def _told(project: Project, rules: Path, account: str, day: date | None, since: 
     before = _rules_then(project, rules, then)
     found = explain(project.rulebook, project.history, account, wanted, since, before.rulebook)
     if found is None:
-        raise _unknown(project, account, wanted)
+        raise unknown_account(project, account, wanted)
     decided = answered(project.rulebook, found.subject, record, wanted, last.day if last else None)
     return Told(project.rulebook, found, decided, since, before)
 
@@ -74,7 +76,8 @@ def _last_day(project: Project) -> date:
     return min(through, project.today())
 
 
-def _unknown(project: Project, account: str, day: date) -> UsageError:
+def unknown_account(project: Project, account: str, day: date) -> UsageError:
+    """That nothing is known of the account on the day, and which one may be meant."""
     there = nearest_accounts(project.rulebook, project.history, day)
     last = project.history.last_named(account)
     hint = f"A source named it last on {last}: look at that day with --day." if last and there else (

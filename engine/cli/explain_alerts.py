@@ -7,37 +7,53 @@ from collections.abc import Iterator
 
 from forestall.engine.alert.clearing import Change, Clearing
 from forestall.engine.cli.report import KIND_WORDS, amount
-from forestall.engine.cli.screen import below, headed, near
+from forestall.engine.cli.screen import Detail, below, headed, near
 from forestall.engine.cli.told import Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
 from forestall.engine.intervene.wording import value_text
 from forestall.engine.model.alert import AlertStatus
-from forestall.engine.model.delivery import DeliveryStatus, OutcomeStatus, RunStatus
+from forestall.engine.model.delivery import DeliveryStatus, OutcomeStatus, RunStatus, Silence, SilenceReason
 from forestall.engine.model.rulebook import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep
 
 MOST_WAYS = 3
 MOST_PLAYS = 3
+MOST_IN_FULL, MOST_IN_BRIEF = 2, 6      # alerts, where there are too many for one screen; of others the names
 
 
-def alert_lines(told: Told) -> Iterator[str]:
+def alert_lines(told: Told, detail: Detail) -> Iterator[str]:
     """Every open alert: since when, what would clear it, and the plays that it started or did not."""
     rank = {tier.name: index for index, tier in enumerate(told.rulebook.scorecard.tiers)}
     opened = sorted((one for one in told.answered.alerts if one.alert.status is AlertStatus.OPEN),
-                    key=lambda one: (-rank.get(one.alert.severity, -1), one.alert.opened_on, one.alert.trigger))
+                    key=lambda one: (-rank.get(one.alert.severity, -1), one.alert.silent, one.alert.opened_on,
+                                     one.alert.trigger))
     if told.answered.decided is None:
         yield from headed("Alerts", "none: no pass has been written yet")
     elif not opened:
         yield from headed("Alerts", "none open")
-    for index, one in enumerate(opened):
-        yield from headed("Alerts" if index == 0 else "", _opened(one, told))
+    most = MOST_IN_BRIEF if detail is Detail.ALERTS_IN_BRIEF else len(opened)
+    for index, one in enumerate(opened[:most]):
+        brief = detail is Detail.ALERTS_IN_BRIEF and index >= MOST_IN_FULL
+        yield from headed("Alerts" if index == 0 else "", _opened(one, told) + (_in_brief(one) if brief else ""))
+        if brief:
+            continue
         if one.clearing is not None:
             yield from below(_closes(one, one.clearing, told))
         for play in () if one.alert.silent else one.plays:
             yield from below(_play(play, told))
         if not one.plays:
             yield from below("no play answers it")
+    if opened[most:]:
+        yield from headed("", f"and {len(opened) - most} more: {', '.join(one.alert.trigger for one in opened[most:])}")
     if told.answered.decided is not None and told.day > told.answered.decided:
         yield from headed("", f"The last day decided is {near(told.answered.decided, told.day)}.")
+
+
+def _in_brief(one: AlertExplained) -> str:
+    """Which plays it started, by name."""
+    started = [play.play for play in one.plays if play.run is not None]
+    if one.alert.silent:
+        return ""
+    return f"; started {', '.join(started)}" if started else "; no play started"
 
 
 def other_lines(told: Told) -> Iterator[str]:
@@ -108,23 +124,36 @@ def _ran(one: RunExplained, told: Told) -> str:
         parts.append(f"“{without_addresses(dead)}”")
     play = told.rulebook.plays.get(run.play)
     named = {step.id: _step(step) for step in play.steps} if play is not None else {}
-    parts += [f"{named.get(kept.silence.step, kept.silence.step)} not sent: {kept.silence.reason.value}, "
-              f"{kept.silence.detail}" for kept in one.silences]
+    parts += [_unsaid(named.get(kept.silence.step, kept.silence.step), kept.silence) for kept in one.silences]
     if one.next_step is not None:
         when = f" on {near(run.next_on, told.day)}" if run.next_on is not None else ""
         parts.append(f"next {_step(one.next_step)}{when}")
     elif run.status is RunStatus.HELD_OUT:
         parts = [f"held out on {near(run.occurrence, told.day)}: in the control group, nothing is sent"]
+    elif run.status is RunStatus.SILENCED:
+        parts = [f"kept away on {near(run.began_on or run.occurrence, told.day)} by another play: nothing is sent"]
+    elif run.status is RunStatus.HELD:
+        parts = [f"held by the guard since {near(run.since or run.occurrence, told.day)}: {run.reason}"]
+        parts += [f"`forestall outbox approve {run.play}` lets it go"] if run.since else ["waits for another play"]
     elif run.status is not RunStatus.RUNNING:
         parts.append(run.status.value + (f": {run.reason}" if run.reason and run.reason != "done" else ""))
     if run.outcome is not OutcomeStatus.NONE:
-        parts.append(f"goal {run.outcome.value}")
+        took = "" if run.took is None else f" after {amount(run.took, 'day', 'days')}"
+        parts.append(f"goal {run.outcome.value}{took}")
     return "; ".join(parts)
+
+
+def _unsaid(step: str, silence: Silence) -> str:
+    """What kept a step quiet, or only made it wait for the morning."""
+    if silence.reason is SilenceReason.QUIET_HOURS:
+        return f"{step}: {silence.reason.value}, {silence.detail}"
+    return f"{step} not sent: {silence.reason.value}, {silence.detail}"
 
 
 def _fate(status: DeliveryStatus) -> str:
     return {DeliveryStatus.QUEUED: "waiting", DeliveryStatus.CLAIMED: "on its way", DeliveryStatus.SENT: "sent",
-            DeliveryStatus.CANCELLED: "cancelled", DeliveryStatus.DEAD: "undeliverable"}[status]
+            DeliveryStatus.CANCELLED: "cancelled", DeliveryStatus.DEAD: "undeliverable",
+            DeliveryStatus.UNCERTAIN: "perhaps sent"}[status]
 
 
 def _step(step: Step) -> str:

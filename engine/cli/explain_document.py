@@ -27,6 +27,9 @@ def document(told: Told) -> dict[str, object]:
         "signals": [{**_earned(one), "parts": [_earned(part) for part in one.parts]} for one in found.signals],
         "since": _since(told),
         "metrics": [_fact(fact) for fact in found.facts],
+        "by_hand": [{"what": one.metric, "by": one.by, "note": one.note, "since": one.since.isoformat(),
+                     "until": one.until.isoformat()}
+                    for one in told.rulebook.catalogue.said_of(found.account, found.day)],
         "triggers": [_trigger(told, one) for one in found.triggers],
         "alerts": [_alert(one) for one in done.alerts],
         "plays": [_run(one) for one in done.runs],

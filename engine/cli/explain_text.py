@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from forestall.engine.cli.explain_alerts import alert_lines, other_lines
 from forestall.engine.cli.report import MARGIN, amount, long_day, table
-from forestall.engine.cli.screen import WIDTH, clipped, headed, near, signed, tenths, wrapped
+from forestall.engine.cli.screen import MOST_LINES, WIDTH, Detail, clipped, headed, near, signed, tenths, wrapped
 from forestall.engine.cli.told import Known, Told
 from forestall.engine.intervene.wording import value_text
 from forestall.engine.model.alert import AlertStatus
@@ -23,8 +23,17 @@ LEFT = {without_data(policy): short for policy, short in (
 WORDS = {Truth.TRUE: "true", Truth.FALSE: "false", Truth.UNKNOWN: "unknown"}
 
 
-def lines(told: Told) -> Iterator[str]:
-    """Everything, from the score to the silences."""
+def lines(told: Told, *, whole: bool = False) -> list[str]:
+    """Everything, from the score to the silences. Without `whole` what matters least is shortened to fit one screen."""
+    found = list(_screen(told, Detail.WHOLE))
+    for detail in (Detail.WITHOUT_FALSE, Detail.ALERTS_IN_BRIEF) if not whole else ():
+        if len(found) <= MOST_LINES:
+            return found
+        found = [*_screen(told, detail), "", "Shortened to one screen; --all shows the rest."]
+    return found
+
+
+def _screen(told: Told, detail: Detail) -> Iterator[str]:
     found = told.found
     yield f"{found.account}{_name(told)} on {long_day(found.day)}"
     yield ""
@@ -34,9 +43,9 @@ def lines(told: Told) -> Iterator[str]:
     yield ""
     yield from _since(told)
     yield ""
-    yield from _triggers(told)
+    yield from _triggers(told, detail)
     yield ""
-    yield from alert_lines(told)
+    yield from alert_lines(told, detail)
     yield from other_lines(told)
 
 
@@ -57,6 +66,11 @@ def _health(told: Told) -> Iterator[str]:
         yield from headed("Health", f"{scored.score:g}{tier}; {scored.coverage:.0%} of the weight has data{profile}")
     if found.named_on != found.day:
         yield from headed("Last named", f"{near(found.named_on, found.day)}; values are carried from then")
+    for index, one in enumerate(told.rulebook.catalogue.said_of(found.account, found.day)):
+        personal = told.rulebook.catalogue.metrics[one.metric].personal
+        value = "(personal)" if personal else value_text(one.value)
+        yield from headed("" if index else "By hand", f"{one.metric}: {value}, says {one.by} until "
+                          f"{near(one.until, found.day)}: {one.note}")
 
 
 def _forced(told: Told) -> str:
@@ -172,7 +186,7 @@ def _what(one: Moved) -> str:
 # -- triggers --------------------------------------------------------------------------------------------------------
 
 
-def _triggers(told: Told) -> Iterator[str]:
+def _triggers(told: Told, detail: Detail) -> Iterator[str]:
     if not told.found.triggers:
         yield from headed("Triggers", "none")
         return
@@ -181,11 +195,15 @@ def _triggers(told: Told) -> Iterator[str]:
     yield from headed("Triggers", file if len(file) <= room else "…" + file[1 - room:])
     width = max(len(one.trigger.name) for one in told.found.triggers)
     order = {Truth.TRUE: 0, Truth.UNKNOWN: 1, Truth.FALSE: 2}
-    for one in sorted(told.found.triggers, key=lambda one: order[one.truth]):
+    told_of = [one for one in told.found.triggers if one.truth is not Truth.FALSE or detail is Detail.WHOLE]
+    for one in sorted(told_of, key=lambda one: order[one.truth]):
         head = f"  {':' + str(one.trigger.when.location.line):>5}  {WORDS[one.truth]:<7}  {one.trigger.name:<{width}}  "
         room = WIDTH - len(head)
         yield from wrapped(head, _short(one.because, room) if one.truth is Truth.FALSE else
                            one.because + _standing(told, one))
+    others = [one.trigger.name for one in told.found.triggers if one not in told_of]
+    if others:
+        yield from wrapped(f"         {WORDS[Truth.FALSE]:<7}  ", ", ".join(others))
 
 
 def _short(because: str, room: int) -> str:

@@ -45,7 +45,7 @@ def command(project: Path, rules: Path | None, days: int, strict: bool, form: st
         click.echo(json.dumps(_document(rulebook.digest, found, observed), ensure_ascii=False))
     else:
         _print(found, observed, days)
-    if strict and found.findings:
+    if (strict and found.findings) or any(one.severity is Severity.ERROR for one in found.findings):
         raise click.exceptions.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,7 +11,9 @@ from types import MappingProxyType
 import click
 
 from forestall import __version__
-from forestall.engine.errors import ForestallError
+from forestall.engine.errors import ForestallError, RulesError, SettingsError
+
+GARBAGE_AFTER = 50_000      # new objects: reading rules makes many that stay, and Python would look for waste all along
 
 # What each verb does, said here so that --help need not import any of them.
 VERBS: Mapping[str, str] = MappingProxyType({
@@ -19,7 +22,11 @@ VERBS: Mapping[str, str] = MappingProxyType({
     "run": "Do one pass: collect, score, alert, plan. Sends only with --send.",
     "serve": "Do passes by the clock, and take over changed rules meanwhile.",
     "simulate": "Replay a period and count what would have been sent.",
+    "alerts": "Show what is open, acknowledge it or put it off.",
+    "outcome": "Record that an account was saved, lost or expanded.",
+    "outbox": "Show what waits to be sent, send it again, approve or cancel it.",
     "explain": "Say why an account has its score, tier and alerts.",
+    "preview": "Show the messages of a play as they would look, without sending.",
     "history": "Bring earlier facts into the history.",
     "init": "Write a new folder with rules that are ready to edit.",
     "diff": "Say in words what changed between two revisions of the rules.",
@@ -64,13 +71,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every error that a person can cause becomes a sentence and an exit code."""
+    gc.set_threshold(GARBAGE_AFTER)
     try:
         code = cli.main(prog_name="forestall", standalone_mode=False)
         sys.stdout.flush()
     except ForestallError as error:
-        from forestall.engine.cli.console import print_briefly
+        from forestall.engine.cli.console import print_briefly, print_problems
 
-        print_briefly(error.problems)
+        if isinstance(error, RulesError | SettingsError):      # as `check` shows them
+            print_problems(error.problems, err=True)
+        else:
+            print_briefly(error.problems)
         sys.exit(1)
     except click.ClickException as error:
         error.show()

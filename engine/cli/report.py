@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-from forestall.engine.model.alert import Transition, TransitionKind
-from forestall.engine.model.delivery import MessageKind, OutboxRow, RunStatus
+from forestall.engine.intervene.worker import DeliveryReport
+from forestall.engine.model.alert import CLOSING, Transition, TransitionKind
+from forestall.engine.model.delivery import NOT_STARTED, MessageKind, OutboxRow, RunStatus, SilenceReason
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.runtime import PassReport
 
@@ -15,7 +16,7 @@ VERSION = 1
 KIND_WORDS: Mapping[MessageKind, tuple[str, str]] = {
     MessageKind.EMAIL: ("email", "emails"), MessageKind.SLACK: ("Slack message", "Slack messages"),
     MessageKind.WEBHOOK: ("webhook", "webhooks"), MessageKind.TASK: ("task", "tasks")}
-CLOSED = frozenset(TransitionKind) - {TransitionKind.OPENED, TransitionKind.RECORDED}
+WAITING = frozenset({RunStatus.HELD, RunStatus.SILENCED})      # these may start later
 MARGIN = 12
 
 
@@ -56,6 +57,7 @@ def pass_lines(rulebook: Rulebook, report: PassReport, mode: str, most: int) -> 
     yield f"{long_day(report.day)} · {mode} · {amount(sum(report.decided.tiers.values()), 'account', 'accounts')}"
     yield ""
     yield from _sources(report)
+    yield from _by_hand(rulebook, report)
     yield from _tiers(rulebook, report)
     yield from _alerts(rulebook, report)
     yield from _plays(rulebook, report)
@@ -72,6 +74,14 @@ def _sources(report: PassReport) -> Iterator[str]:
         arrived = one.arrived
         new = f"{arrived.new:,} new" if arrived.new else "nothing new"
         yield _head("Sources" if index == 0 else "", f"{one.source}: {amount(arrived.rows, 'row', 'rows')}, {new}")
+
+
+def _by_hand(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
+    said = rulebook.catalogue.by_hand
+    if said:
+        holds = sum(one.holds_on(report.day) for one in said)
+        over = sum(one.until < report.day for one in said)
+        yield _head("By hand", f"{amount(holds, 'value holds', 'values hold')}" + (f", {over:,} over" if over else ""))
 
 
 def _tiers(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
@@ -91,13 +101,16 @@ def _tiers(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
 
 def _alerts(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
     transitions = report.decided.decisions.transitions
-    opened, closed = _by_name(transitions, {TransitionKind.OPENED}), _by_name(transitions, CLOSED)
+    opened, closed = _by_name(transitions, {TransitionKind.OPENED}), _by_name(transitions, CLOSING)
     recorded = _by_name(transitions, {TransitionKind.RECORDED})
     said = f"{sum(opened.values()):,} opened, {sum(closed.values()):,} closed"
     if recorded:
         said += f", {sum(recorded.values()):,} only recorded (they were so when the rules came)"
+    worse = _by_name(transitions, {TransitionKind.WORSENED})
+    if worse:
+        said += f", {sum(worse.values()):,} more serious than before"
     yield _head("Alerts", said)
-    names = [name for name in (*rulebook.triggers, *rulebook.tier_alerts())
+    names = [name for name in (*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts())
              if opened[name] or closed[name] or recorded[name]]
     names += [name for name in closed if name not in names]
     if names:
@@ -114,10 +127,11 @@ def _by_name(transitions: Iterable[Transition], wanted: Iterable[TransitionKind]
 
 
 def _plays(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
-    known = {(run.account, run.play, run.group, run.occurrence) for run in report.before.runs}
+    known = {(run.account, run.play, run.group, run.occurrence) for run in report.before.runs
+             if run.status not in WAITING}
     fresh = [run for run in report.decided.decisions.runs
              if (run.account, run.play, run.group, run.occurrence) not in known]
-    started = Counter(run.play for run in fresh if run.status is not RunStatus.HELD_OUT)
+    started = Counter(run.play for run in fresh if run.status not in NOT_STARTED)
     held_out = Counter(run.play for run in fresh if run.status is RunStatus.HELD_OUT)
     held = report.decided.held
     said = f"{sum(started.values()):,} started, {sum(held_out.values()):,} held out for comparison"
@@ -126,10 +140,23 @@ def _plays(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
     if names:
         yield from table([("", "started", "held out")] + [
             (name, f"{started[name]:,}", f"{held_out[name]:,}") for name in names])
+    yield from _guards(report, held)
+
+
+def _guards(report: PassReport, held: Mapping[str, int]) -> Iterator[str]:
+    """What a guard holds since today, with the reason and the cure, and what it holds since earlier."""
+    decisions = report.decided.decisions
+    why = {one.play: one.detail for one in decisions.silences if one.reason is SilenceReason.GUARD and one.play in held}
     for name, count in held.items():
-        yield _head("Guard", f"{name} would start {count:,} times at once; limits.per_play is "
-                    f"{rulebook.limits.per_play}, so none of them starts. Look at them with --format json, then raise "
-                    "the limit or set `existing: record`.")
+        yield _head("Guard", f"{name} would start for {amount(count, 'account', 'accounts')}, and none of it happens: "
+                    f"{why.get(name, '')}. `forestall outbox approve {name}` has the next pass start them.")
+    ended = {(run.account, run.play, run.group, run.occurrence) for run in decisions.runs
+             if run.status is not RunStatus.HELD}
+    waiting = Counter(run.play for run in report.before.runs if run.status is RunStatus.HELD
+                      and (run.account, run.play, run.group, run.occurrence) not in ended)
+    for name, count in waiting.items():
+        yield _head("Guard", f"{name} is held for {amount(count, 'account', 'accounts')} since an earlier day. "
+                    f"`forestall outbox approve {name}` or `cancel {name}` says what becomes of it.")
 
 
 def _silences(report: PassReport) -> Iterator[str]:
@@ -143,17 +170,24 @@ def _deliveries(report: PassReport, most: int) -> Iterator[str]:
     verb = "would be sent" if report.dry else "planned"
     yield _head("Deliveries", f"{kinds(rows)} {verb}" if rows else f"nothing {verb}")
     listed = sorted(rows, key=lambda row: (row.delivery.kind.value, row.delivery.account))[:most]
-    yield from table([(row.delivery.kind.value, row.delivery.account, row.delivery.play, _to(row), _short(row))
+    yield from table([(row.delivery.kind.value, row.delivery.account or "–", row.delivery.play or row.delivery.group,
+                       _to(row), _short(row))
                       for row in listed])
     if most and len(rows) > most:
         yield " " * (MARGIN + 2) + f"… and {len(rows) - most:,} more; --format json has them all"
     if report.delivery is not None:
         sent = report.delivery
-        yield _head("Outbox", f"{sent.sent:,} sent" + (f", {sent.retried:,} to be tried again" if sent.retried else "")
-                    + (f", {sent.dead:,} undeliverable" if sent.dead else "")
-                    + (f", {sent.waiting:,} waiting" if sent.waiting else ""))
+        yield _head("Outbox", outbox_said(sent))
         for problem in sent.problems:
             yield _head("", str(problem))
+
+
+def outbox_said(sent: DeliveryReport) -> str:
+    """`12 sent, 2 to be tried again, 1 waiting`."""
+    return (f"{sent.sent:,} sent" + (f", {sent.retried:,} to be tried again" if sent.retried else "")
+            + (f", {sent.dead:,} undeliverable" if sent.dead else "")
+            + (f", {sent.uncertain:,} uncertain" if sent.uncertain else "")
+            + (f", {sent.waiting:,} waiting" if sent.waiting else ""))
 
 
 def _to(row: OutboxRow) -> str:
@@ -173,6 +207,8 @@ def pass_document(rulebook: Rulebook, report: PassReport, mode: str) -> dict[str
         "rulebook": rulebook.digest, "accounts": sum(report.decided.tiers.values()),
         "sources": [{"source": one.source, "rows": one.arrived.rows, "new": one.arrived.new}
                     for one in report.collected],
+        "by_hand": {"in_force": sum(one.holds_on(report.day) for one in rulebook.catalogue.by_hand),
+                    "over": sum(one.until < report.day for one in rulebook.catalogue.by_hand)},
         "tiers": {tier.name: report.decided.tiers.get(tier.name, 0) for tier in rulebook.scorecard.tiers},
         "unscored": report.decided.tiers.get("", 0),
         "triggers": [{"trigger": name, "true": report.decided.true[name], "unknown": report.decided.unknown[name]}
@@ -190,7 +226,7 @@ def pass_document(rulebook: Rulebook, report: PassReport, mode: str) -> dict[str
         "deliveries": [_delivery(row) for row in report.rows],
         "outbox": None if report.delivery is None else {
             "sent": report.delivery.sent, "retried": report.delivery.retried, "dead": report.delivery.dead,
-            "waiting": report.delivery.waiting},
+            "uncertain": report.delivery.uncertain, "waiting": report.delivery.waiting},
     }
 
 

@@ -6,10 +6,20 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import date
+from enum import IntEnum
 
 from forestall.engine.cli.report import MARGIN
 
 WIDTH = 100
+MOST_LINES = 50
+
+
+class Detail(IntEnum):
+    """How much is told, so that it fits one screen."""
+
+    WHOLE = 0
+    WITHOUT_FALSE = 1       # of triggers that are false only the names
+    ALERTS_IN_BRIEF = 2     # and of the less severe alerts no more than what would clear them and which plays run
 
 
 def headed(title: str, text: str) -> Iterator[str]:

@@ -79,7 +79,7 @@ def _lines(rulebook: Rulebook, first: date, last: date, replayed: Replayed) -> I
                      + [_row(day) for day in days] + list(_last_rows(days)), indent=0)
     yield ""
     opened, closed, recorded = replayed.total("opened"), replayed.total("closed"), replayed.total("recorded")
-    names = [*rulebook.triggers, *rulebook.tier_alerts()]
+    names = [*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts()]
     yield from table([("alert", "opened", "accounts", "closed", "only recorded")] + [
         (name, f"{opened[name]:,}", f"{len(replayed.alerted.get(name, ())):,}", f"{closed[name]:,}",
          f"{recorded[name]:,}") for name in names], indent=0)
@@ -89,7 +89,7 @@ def _lines(rulebook: Rulebook, first: date, last: date, replayed: Replayed) -> I
     yield from table([("play", "started", "held out", "deliveries")] + [
         (name, f"{started[name]:,}", f"{held_out[name]:,}", f"{sent[name]:,}") for name in rulebook.plays], indent=0)
     for name, count in held.items():
-        yield f"{'Guard':<{MARGIN}}  {name}: {count:,} starts were held; limits.per_play is {rulebook.limits.per_play}"
+        yield f"{'Guard':<{MARGIN}}  {name}: {count:,} starts would be held for approval; here they count as approved"
 
 
 def _row(day: DaySummary) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _document(rulebook: Rulebook, first: date, last: date, replayed: Replayed) -
         "days": [_day_document(day) for day in replayed.days],
         "alerts": [{"alert": name, "opened": opened[name], "accounts": len(replayed.alerted.get(name, ())),
                     "closed": closed[name], "recorded": recorded[name]}
-                   for name in (*rulebook.triggers, *rulebook.tier_alerts())],
+                   for name in (*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts())],
         "plays": [{"play": name, "started": started[name], "held_out": held_out[name], "deliveries": sent[name]}
                   for name in rulebook.plays],
     }

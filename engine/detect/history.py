@@ -238,6 +238,30 @@ class History:
         with session() as connection, self._files_sound():
             return said_of(connection, catalogue, self._files(self._manifest.arrivals, months), account, by)
 
+    def known(self, catalogue: Catalogue, metrics: list[str], days: list[date]) -> dict[date, dict[str, int]]:
+        """Day → metric → for how many accounts it is known; days without rows are left out."""
+        if self.empty or not metrics:
+            return {}
+        with self.reading(catalogue, min(days), max(days)) as connection:
+            counts = ", ".join(f'count("{name}")' for name in metrics)
+            chosen = ", ".join(str((one - date(1970, 1, 1)).days) for one in days)
+            found = connection.execute(
+                f"SELECT day, {counts} FROM history WHERE day IN ({chosen}) GROUP BY day").fetchall()
+        return {date(1970, 1, 1) + timedelta(days=row[0]): dict(zip(metrics, row[1:], strict=True)) for row in found}
+
+    def spoken(self, first: date, last: date) -> dict[str, list[date]]:
+        """Source → the days from `first` through `last` of which it has said anything."""
+        files = self._files(self._manifest.arrivals, months_between(first, last))
+        if not files:
+            return {}
+        with session() as connection, self._files_sound():
+            rows = connection.execute(f"SELECT DISTINCT source, as_of FROM {sql.parquet(files)} "
+                                      "WHERE as_of BETWEEN ? AND ? ORDER BY source, as_of", [first, last]).fetchall()
+        found: dict[str, list[date]] = {}
+        for source, day in rows:
+            found.setdefault(source, []).append(day)
+        return found
+
     def last_named(self, account: str) -> date | None:
         """The last day on which a source named this account; None when none ever did."""
         if self._manifest.accounts is None:

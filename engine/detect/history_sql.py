@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from pyarrow import DataType, Schema, schema, types
 from pyarrow.parquet import read_schema
 
-from forestall.engine.model.catalogue import Catalogue, Metric
+from forestall.engine.detect.sql_words import DUCKDB, SPARK, Words, by_hand, text
+from forestall.engine.model.catalogue import ByHand, Catalogue, Metric
 from forestall.engine.model.expression import Kind
 
 TYPES = {Kind.NUMBER: "DOUBLE", Kind.TEXT: "VARCHAR", Kind.FLAG: "BOOLEAN", Kind.DATE: "DATE"}
@@ -46,11 +46,6 @@ def cell(metric: Metric) -> str:
 
 def _stored_as(metric: Metric) -> str:
     return f"{metric.name} {metric.kind}"
-
-
-def text(value: str) -> str:
-    """A quoted text."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def parquet(files: Iterable[Path]) -> str:
@@ -302,27 +297,16 @@ def _days_between(catalogue: Catalogue, files: list[Path], first: date, last: da
     return select_days(catalogue, there, first, last, parquet(files) if files else "", DUCKDB)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What engines spell differently in that view: the quotation mark of names, and a date as days since 1970."""
-
-    mark: str
-    days: str
-
-    def name(self, identifier: str) -> str:
-        """A quoted identifier."""
-        return self.mark + identifier.replace(self.mark, self.mark * 2) + self.mark
-
-
-DUCKDB = Words('"', "CAST({} - DATE '1970-01-01' AS BIGINT)")
-SPARK = Words("`", "CAST(unix_date({}) AS BIGINT)")
-
-
 def select_days(catalogue: Catalogue, written: Mapping[str, DataType], first: date, last: date, source: str,
                 words: Words) -> str:
     """The rows of the view from a table with the days as they are written; from none where `source` is empty."""
-    columns = "".join(f", {_shown(metric, written, words)} AS {words.name(metric.name)}"
-                      for metric in catalogue.supplied())
+    said: dict[str, list[ByHand]] = {}
+    for one in catalogue.by_hand:
+        if one.since <= last and one.until >= first:
+            said.setdefault(one.metric, []).append(one)
+    columns = "".join(
+        f", {by_hand(_shown(metric, written, words), said.get(metric.name, []), words)} AS {words.name(metric.name)}"
+        for metric in catalogue.supplied())
     if not source:
         nobody = ", ".join(f"CAST(0 AS BIGINT) AS {column}" for column in ("day", "first_day", "named_day", "back"))
         return f"SELECT CAST(NULL AS STRING) AS account, {nobody}{columns} WHERE false"

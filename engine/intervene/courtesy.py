@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
+from forestall.engine.intervene.quiet import Quiet, holidays_near, leaves_at
+from forestall.engine.model.delivery import Delivery
 from forestall.engine.model.rulebook import Every, Limits, Play, Scorecard
 
 PATIENCE = 7      # days for which a step of a play without `within` may be put off by a cap
@@ -43,6 +47,45 @@ def email_allowed_on(limits: Limits, sent: Sequence[date], day: date) -> date:
     return recent[-count] + timedelta(days=days)
 
 
+def may_be_told(limits: Limits, planned: int) -> bool:
+    """Whether a person who gets `planned` emails and Slack messages today can bear one more."""
+    return limits.messages_per_person is None or planned < limits.messages_per_person
+
+
+def urgency(rank: int, revenue: float | None, renewal: date | None) -> tuple[int, float, date]:
+    """Who comes first where a day has room for some: the worst severity, the most revenue, the next renewal."""
+    return -rank, -(revenue or 0.0), renewal or date.max
+
+
+@lru_cache(maxsize=4096)
+def quiet_for(limits: Limits, zone: str, severity: str, day: date, *, to_customer: bool) -> Quiet | None:
+    """When a message planned on `day` must not leave; None: at any time. `zone` is of whoever reads it.
+
+    What is urgent may disturb colleagues, never a customer.
+    """
+    if not (limits.quiet_hours or limits.holidays) or (not to_customer and urgent(limits, severity)):
+        return None
+    start, end = limits.quiet_hours or (None, None)
+    return Quiet(zone, start, end, holidays_near(limits.holidays, day))
+
+
+def not_in_quiet_hours(delivery: Delivery, limits: Limits, zone: str, moment: datetime | None) -> Delivery:
+    """The same, with the hours in which it must not leave by the clock of `zone`, and when it leaves if not at once.
+
+    Without a `moment` nothing is quiet: a simulation knows days and no hours.
+    """
+    quiet = quiet_for(limits, zone, delivery.severity, delivery.day, to_customer=delivery.to_customer)
+    if moment is None or quiet is None:
+        return delivery
+    leaves = leaves_at(quiet, moment)
+    return replace(delivery, quiet=_text(quiet), not_before=leaves if leaves > moment else None)
+
+
+@lru_cache(maxsize=4096)
+def _text(quiet: Quiet) -> str:
+    return str(quiet)
+
+
 def within_budget(limits: Limits, planned: int) -> bool:
     """Whether a CSM who has `planned` tasks today can take one more."""
     return limits.tasks_per_csm is None or planned < limits.tasks_per_csm
@@ -51,11 +94,6 @@ def within_budget(limits: Limits, planned: int) -> bool:
 def urgent(limits: Limits, severity: str) -> bool:
     """Whether an alert of this severity passes the caps; it never passes an opt-out."""
     return severity in limits.urgent
-
-
-def over_the_guard(limits: Limits, starts: int) -> bool:
-    """The blast guard: whether so many starts of one play in one pass are more than a person wants to see unasked."""
-    return limits.per_play is not None and starts > limits.per_play
 
 
 def may_be_put_off(play: Play, since: date, day: date) -> bool:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 
 from forestall.engine.alert.lifecycle import decide_alerts, needs_a_look
+from forestall.engine.alert.renaming import renamed
 from forestall.engine.intervene import courtesy
+from forestall.engine.intervene.accounts import after_today
+from forestall.engine.intervene.holding import USUAL, Circumstances
 from forestall.engine.intervene.planner import plan
-from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
+from forestall.engine.intervene.resting import resting
+from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus, StartedBy
 from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.outcome import Answer, AnswerKind
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import Rulebook, tier_alert
-from forestall.engine.model.state import Decisions, State
+from forestall.engine.model.rulebook import Rulebook, recovery_alert, tier_alert
+from forestall.engine.model.state import Decisions, State, with_new_names
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import DayOfEvaluations
 
@@ -37,21 +43,33 @@ class Decided:
 
 
 def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State,
-               evaluations: DayOfEvaluations, *, holdouts: bool = True) -> Decided:
+               evaluations: DayOfEvaluations, known: Circumstances = USUAL) -> Decided:
     """Everything that is decided on one day, from the state before it. Pure: nothing is read, written or sent."""
     day = evaluations.day
+    names = renamed(rulebook, state)
+    state = with_new_names(state, names)
     gone, outage = _gone(state, evaluations)
     rows = list(_interesting(rulebook, state, evaluations))
     alerts = decide_alerts(rulebook, conditions, state, rows, gone, day)
-    planned = plan(rulebook, conditions, directory, state, alerts, rows, frozenset(gone), day,
-                   holdouts=holdouts)
-    triggers = frozenset(rulebook.triggers) | frozenset(rulebook.tier_alerts())
+    planned = plan(rulebook, conditions, directory, state, alerts, rows, frozenset(gone), day, known)
+    rested = resting(rulebook, conditions, rows, after_today(state, alerts), day)
+    triggers = frozenset((*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts()))
     decisions = Decisions(
         day=day, digest=rulebook.digest, scoring_digest=rulebook.scoring_digest, transitions=alerts.transitions,
         alerts=alerts.alerts, tiers=alerts.tiers, runs=planned.runs, deliveries=planned.deliveries,
-        silences=planned.silences, cancelled=planned.cancelled, triggers=triggers)
+        silences=(*planned.silences, *rested), cancelled=planned.cancelled, triggers=triggers,
+        heard=state.heard, answers=_lost(state, evaluations),
+        renamed=names, answered=frozenset(state.approvals), starts=planned.starts,
+        digests=planned.digests)
     true, unknown = _truths(rulebook, conditions, evaluations)
     return Decided(decisions, _book(rulebook, evaluations), true, unknown, planned.held, outage)
+
+
+def _lost(state: State, evaluations: DayOfEvaluations) -> tuple[Answer, ...]:
+    """The accounts that have left, by what a source says: each is recorded once, or again with another date."""
+    return tuple(
+        Answer(account, AnswerKind.LOST, "data", datetime.combine(on, time(), UTC), on, source=StartedBy.DATA)
+        for account, on in evaluations.churned().items() if state.churned.get(account) != on)
 
 
 def _gone(state: State, evaluations: DayOfEvaluations) -> tuple[list[str], int]:
@@ -71,7 +89,7 @@ def _remembered(state: State) -> set[str]:
 
 
 def _under_way(run: PlayRun) -> bool:
-    return run.status is RunStatus.RUNNING or run.outcome is OutcomeStatus.WATCHING
+    return run.status in (RunStatus.RUNNING, RunStatus.HELD) or run.outcome is OutcomeStatus.WATCHING
 
 
 def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> list[AccountDay]:
@@ -79,8 +97,9 @@ def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations
     busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
     busy.update(run.account for run in state.runs if _under_way(run))
     recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
-    new_tiers = {tier.name for tier in rulebook.scorecard.tiers if tier_alert(tier.name) in rulebook.tier_alerts()
-                 and tier_alert(tier.name) not in state.known_triggers}
+    new = {*rulebook.tier_alerts(), *rulebook.recovery_alerts()} - state.known_triggers
+    new_tiers = {tier.name for tier in rulebook.scorecard.tiers
+                 if new & {tier_alert(tier.name), recovery_alert(tier.name)}}
     rows: list[int] = []
     for index, account in enumerate(evaluations.accounts):
         tier = evaluations.tiers[index]

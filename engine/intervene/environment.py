@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from jinja2 import Template, Undefined
+from jinja2 import Template, Undefined, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from forestall.engine.intervene import wording
+from forestall.engine.intervene.slots import Slots, without_reserved
+from forestall.engine.intervene.telling import PARTS, Piece, Telling
+
+SLOTS = "_slots"      # where a rendering keeps the values of its body; no template can say a name like this
 
 
 class UnfitError(TypeError):
@@ -45,6 +50,23 @@ class Missing(Undefined):
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _same  # type: ignore[assignment]
 
 
+class Named:
+    """Values under names: what stands left of a dot in a template."""
+
+    __slots__ = ("_more", "_values")
+
+    def __init__(self, values: Mapping[str, object], more: Mapping[str, object] = MappingProxyType({})) -> None:
+        self._values, self._more = values, more
+
+    def value(self, name: str) -> object:
+        """The value with this name; missing where it is not known."""
+        found = self._values[name] if name in self._values else self._more.get(name)
+        return _MISSING if found is None or found == "" else found
+
+
+_MISSING = Missing()
+
+
 class Link(str):
     """An address from the rulebook itself, printed as it is, so that it can be linked."""
 
@@ -56,6 +78,20 @@ class Sandbox(SandboxedEnvironment):
 
     intercepted_binops: ClassVar[frozenset[str]] = frozenset(  # type: ignore[misc]
         {"+", "-", "*", "/", "//", "%", "**"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """What stands right of a dot. Names that begin with an underscore are never reached: no value has one."""
+        if type(obj) is Named:
+            return obj.value(attribute)
+        if type(obj) is Telling and attribute in PARTS:
+            return obj.part(attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`now["score"]` is now.score."""
+        if type(obj) is Named and isinstance(argument, str):
+            return obj.value(argument)
+        return super().getitem(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """The result of `left operator right`. UnfitError for other than numbers, or two days to subtract."""
@@ -73,7 +109,7 @@ class Sandbox(SandboxedEnvironment):
 
 @lru_cache(maxsize=2)
 def sandbox(markdown: bool) -> Sandbox:
-    """The environment for bodies (values are escaped for Markdown) or for subjects (plain)."""
+    """The environment for bodies (values become slots of the Markdown) or for subjects (plain)."""
     environment = Sandbox(undefined=Missing, finalize=_markdown if markdown else _plain, autoescape=False)
     environment.globals.clear()
     environment.filters = dict(_FILTERS)
@@ -84,7 +120,7 @@ def sandbox(markdown: bool) -> Sandbox:
 @lru_cache(maxsize=1024)
 def compiled(source: str, markdown: bool) -> Template:
     """The template of this text. TemplateSyntaxError when it cannot be read."""
-    return sandbox(markdown).from_string(source)
+    return sandbox(markdown).from_string(without_reserved(source))
 
 
 def _plain(value: object) -> str:
@@ -98,8 +134,18 @@ def _plain(value: object) -> str:
     raise UnfitError("this is not one value; name the one that is meant, like account.name")
 
 
-def _markdown(value: object) -> str:
-    return str(value) if isinstance(value, Link) else wording.escaped(_plain(value))
+@pass_context
+def _markdown(context: Context, value: object) -> str:
+    slots: Slots = context.parent[SLOTS]
+    if type(value) is str:      # most values are one of these two, and there are many
+        return slots.put(wording.one_line(value))
+    if type(value) is float:
+        return slots.put(wording.number(value))
+    if isinstance(value, Link):
+        return str(value)
+    if isinstance(value, Piece | Telling):
+        return value.written(slots.put)
+    return slots.put(_plain(value))
 
 
 def _plural(count: Any, one: str, many: str) -> str:

@@ -103,7 +103,8 @@ def _answers(rulebook: Rulebook, account: Account, alert: Alert, runs: tuple[Run
     for play in rulebook.plays_for(alert.trigger):
         applies = play.applies_to is None or account.value(play.applies_to, to_epoch(day)) is True
         run = next((one for one in runs if one.run.play == play.name and one.run.group == alert.trigger
-                    and one.run.occurrence == alert.opened_on), None)
+                    and one.run.occurrence == alert.opened_on
+                    and one.run.status is not RunStatus.SILENCED), None)
         if run is None:
             reason = _why_not(play, account, alert, runs, silences, day, applies, chosen)
         else:

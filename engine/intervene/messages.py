@@ -2,79 +2,93 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import sha256
+from urllib.parse import quote
 
-from markdown_it import MarkdownIt
-
+from forestall.engine.intervene import pages, slack_blocks
+from forestall.engine.intervene.plain import plain
+from forestall.engine.intervene.rule_words import label
+from forestall.engine.intervene.slots import without_reserved
 from forestall.engine.intervene.story import Rendered, Story
-from forestall.engine.intervene.wording import counted, one_line, unescaped, value_text
+from forestall.engine.intervene.wording import counted, one_line, value_text
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts, Value
-from forestall.engine.model.expression import Kind, Name, NameRole, names
+from forestall.engine.model.expression import Kind, Name, NameRole, Term, names
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Trigger
 
 BODY_VERSION = 1
 
-_WINDOW = re.compile(r"_(\d+)([dw])$")
 _SCORE = (Name("score", Kind.NUMBER, NameRole.SCORE), Name("tier", Kind.TEXT, NameRole.TIER))
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-</head>
-<body style="margin:0;padding:24px 16px;background:#ffffff;color:#1f2933;\
-font:16px/1.55 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif">
-<div style="max-width:36em;margin:0 auto">
-{body}</div>
-</body>
-</html>
-"""
 
 
 def message(delivery: Delivery, rendered: Rendered, story: Story, directory: Directory) -> Message:
     """The message of a delivery, ready for its channel.
 
-    Email and tasks carry HTML beside the text, webhooks and tasks a JSON body as in schemas/output/webhook.json.
+    Email carries HTML beside the text, as tasks for a mailbox do; Slack its blocks; webhooks and tasks a JSON body as
+    in schemas/output/webhook.json.
     """
-    subject, markdown, kind = one_line(rendered.subject), rendered.text, delivery.kind
-    with_html = kind in (MessageKind.EMAIL, MessageKind.TASK)
+    subject, kind = one_line(rendered.subject), delivery.kind
+    # Mail programs show the text part as it is; other channels read Markdown.
+    text = plain(rendered) if kind is MessageKind.EMAIL else rendered.text
+    # A task for a person's mailbox is an email; one for a web address travels as JSON.
+    with_html = kind is MessageKind.EMAIL or (kind is MessageKind.TASK and "://" not in delivery.recipient)
     with_body = kind in (MessageKind.WEBHOOK, MessageKind.TASK)
     return Message(
         key=delivery.key,
         kind=kind,
         to=delivery.recipient,
         subject=subject,
-        # Mail programs show this part as it is; other channels read Markdown.
-        text=unescaped(markdown) if kind is MessageKind.EMAIL else markdown,
-        html=page(subject, markdown) if with_html else "",
-        body=_body(delivery, subject, markdown, story, directory) if with_body else "",
+        text=text,
+        html=_page(subject, rendered, story) if with_html else "",
+        body=_body(delivery, subject, text, story, directory) if with_body else "",
         sender=one_line(delivery.sender),
         reply_to=delivery.sender_address,
         thread=thread(delivery),
         sent_on=delivery.day,
-        label=f"{delivery.account} {delivery.play} {delivery.step}",
+        label=" ".join(filter(None, (delivery.account or delivery.person, delivery.play, delivery.step))),
+        blocks=_blocks(delivery, rendered, story, directory) if kind is MessageKind.SLACK else "",
+        list_unsubscribe=_unsubscribe(delivery) if kind is MessageKind.EMAIL and delivery.to_customer else "",
+        to_customer=delivery.to_customer,
     )
 
 
 def thread(delivery: Delivery) -> str:
     """The identity of the play run that a delivery belongs to: the same for all its messages, and safe in a header."""
-    run = json.dumps([delivery.account, delivery.play, delivery.group, delivery.occurrence.isoformat()])
+    run = "\0".join((delivery.account, delivery.play, delivery.group, delivery.occurrence.isoformat()))
     return sha256(run.encode()).hexdigest()[:32]
 
 
 def page(title: str, markdown: str) -> str:
-    """The Markdown as a calm page of HTML for an email; HTML in the Markdown stays text."""
-    return _PAGE.format(title=html.escape(title), body=_markdown().render(markdown))
+    """Markdown as a calm page of HTML for an email; HTML in the Markdown stays text."""
+    return pages.page(title, Rendered(title, without_reserved(markdown)))
+
+
+def _page(title: str, rendered: Rendered, story: Story) -> str:
+    """The page of a delivery: above it the account, for a colleague with its tier and score."""
+    if not story.inside or not story.account:      # a digest is about no account
+        return pages.page(title, rendered, story.name)
+    tier = story.tiers.get(story.now.tier or "", "Unscored")
+    score = "" if story.now.score is None else f" · health score {value_text(story.now.score)}"
+    return pages.page(title, rendered, story.name, f"{tier}{score}", large=True)
+
+
+def _blocks(delivery: Delivery, rendered: Rendered, story: Story, directory: Directory) -> str:
+    """Block Kit for Slack, with buttons where an alert can be answered and the service hears them."""
+    buttons = directory.answers and story.alert is not None and not delivery.to_customer
+    return slack_blocks.as_json(rendered, delivery.key, buttons=buttons)
+
+
+def _unsubscribe(delivery: Delivery) -> str:
+    """Where a customer says that they want no more of this: whom an answer reaches as well."""
+    if not delivery.sender_address:
+        return ""
+    return f"mailto:{quote(delivery.sender_address, safe='@')}?subject={quote(f'Unsubscribe {delivery.account}')}"
 
 
 def reason(trigger: Trigger | None, now: Facts, before: Facts | None,
@@ -86,11 +100,11 @@ def reason(trigger: Trigger | None, now: Facts, before: Facts | None,
     """
     said: list[str] = []
     span = f" {counted((now.day - before.day).days, 'day', 'days')} before" if before else ""
-    for name in names(trigger.when.term) if trigger else _SCORE:
+    for name in _named(trigger.when.term) if trigger else _SCORE:
         today, then = _value(now, name), _value(before, name) if before else None
         if today is None and then is None:
             continue
-        words = f"{_label(name)} {_with_unit(name, today, metrics or {})}"
+        words = f"{label(name)} {_with_unit(name, today, metrics or {})}"
         if then is not None:
             earlier = "the same" if then == today else one_line(_words(name, then))
             words += f" ({earlier}{span})"
@@ -102,18 +116,15 @@ def reason(trigger: Trigger | None, now: Facts, before: Facts | None,
     return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
+@lru_cache(maxsize=4096)
+def _named(condition: Term) -> tuple[Name, ...]:
+    return names(condition)
+
+
 def _value(facts: Facts, name: Name) -> Value:
     if name.role is NameRole.SCORE:
         return facts.score
     return facts.tier if name.role is NameRole.TIER else facts.values.get(name.name)
-
-
-def _label(name: Name) -> str:
-    """`logins_14d` → logins in 14 days."""
-    if name.role is NameRole.SCORE:
-        return "health score"
-    units = {"d": "days", "w": "weeks"}
-    return _WINDOW.sub(lambda found: f" in {found[1]} {units[found[2]]}", name.name).replace("_", " ")
 
 
 def _with_unit(name: Name, value: Value, metrics: Mapping[str, Metric]) -> str:
@@ -123,7 +134,7 @@ def _with_unit(name: Name, value: Value, metrics: Mapping[str, Metric]) -> str:
     unit = metrics[name.name].unit if name.name in metrics else ""
     if name.role is NameRole.SIGNAL:
         unit = "points"
-    told = not unit or unit.split()[0] in _label(name).split() or not isinstance(value, int | float)
+    told = not unit or unit.split()[0] in label(name).split() or not isinstance(value, int | float)
     return _words(name, value) if told else f"{_words(name, value)} {unit}"
 
 
@@ -155,8 +166,14 @@ def _body(delivery: Delivery, title: str, markdown: str, story: Story, directory
             "name": delivery.group, "label": alert.name, "about": alert.about,
             "opened_on": alert.opened_on.isoformat(), "severity": delivery.severity, "reason": alert.reason,
         },
-        "facts": {name: _json(value) for name, value in sorted(now.values.items()) if name not in story.personal},
+        "facts": {name: _json(now.values[name]) for name in _sendable(tuple(now.values), story.personal)},
     }, ensure_ascii=False)
+
+
+@lru_cache(maxsize=64)
+def _sendable(known: tuple[str, ...], personal: frozenset[str]) -> tuple[str, ...]:
+    """The names of all facts that may leave, in order."""
+    return tuple(name for name in sorted(known) if name not in personal)
 
 
 def _person(key: str, directory: Directory) -> dict[str, str] | None:
@@ -166,12 +183,6 @@ def _person(key: str, directory: Directory) -> dict[str, str] | None:
 
 def _json(value: Value) -> float | str | bool | None:
     """The value as JSON has it: whole numbers without a point, dates as 2026-01-05."""
-    if isinstance(value, date):
-        return value.isoformat()
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-@lru_cache(maxsize=1)
-def _markdown() -> MarkdownIt:
-    # A line break in a template is one in the message: people end a greeting so, and know nothing of two spaces.
-    return MarkdownIt("commonmark", {"html": False, "breaks": True})
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return value.isoformat() if isinstance(value, date) else value

@@ -7,13 +7,32 @@ milder ones wait and are looked at again every day. Recurring plays pause meanwh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from forestall.engine.alert.lifecycle import Alerts, severity_rank
 from forestall.engine.intervene import courtesy
-from forestall.engine.intervene.steps import Sent, advance
-from forestall.engine.model.alert import Alert, AlertStatus
+from forestall.engine.intervene.accounts import (
+    OneAccount,
+    answers,
+    by_account,
+    in_the_way,
+    same_opening,
+)
+from forestall.engine.intervene.digest import digests
+from forestall.engine.intervene.due import done, due_on, is_late, is_under_way, reminders, snoozed_until
+from forestall.engine.intervene.holding import (
+    USUAL,
+    Circumstances,
+    Guards,
+    Identity,
+    Verdict,
+    no_longer_wanted,
+    told_behind,
+)
+from forestall.engine.intervene.steps import Sent, advance, beside
+from forestall.engine.intervene.watching import Watch
+from forestall.engine.model.alert import Alert
 from forestall.engine.model.delivery import (
     Delivery,
     OutcomeStatus,
@@ -25,45 +44,39 @@ from forestall.engine.model.delivery import (
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import Play, Rulebook
-from forestall.engine.model.state import State, identity
+from forestall.engine.model.rulebook import MessageStep, Play, Rulebook
+from forestall.engine.model.state import Counts, State, identity
 from forestall.engine.score.conditions import Conditions
-
-Identity = tuple[str, str, str, date]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a day brings: runs that are new or changed, deliveries, silences, and runs whose unsent rows are cancelled.
 
-    `held` counts, per play, the starts that the blast guard held.
+    `held` counts, per play, the starts that a guard held; `starts`, for every play, those of the whole day that none
+    held. `digests`: the key of a delivery → what it stands for.
     """
 
     runs: tuple[PlayRun, ...]
     deliveries: tuple[Delivery, ...]
     silences: tuple[Silence, ...]
-    cancelled: tuple[tuple[str, str, date], ...]
+    cancelled: tuple[Identity, ...]
     held: Mapping[str, int]
-
-
-@dataclass(slots=True)
-class _Account:
-    """What is known about one account while its day is planned."""
-
-    row: AccountDay | None
-    alerts: list[Alert] = field(default_factory=list)
-    runs: list[PlayRun] = field(default_factory=list)
+    starts: Mapping[str, int]
+    digests: Mapping[str, tuple[Delivery, ...]]
 
 
 def plan(rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State, alerts: Alerts,
-         rows: Iterable[AccountDay], gone: frozenset[str], day: date, *, holdouts: bool = True) -> Plan:
+         rows: Iterable[AccountDay], gone: frozenset[str], day: date,
+         known: Circumstances = USUAL) -> Plan:
     """Everything that plays do on `day`.
 
     `rows` holds every account with an alert, a run or a recurring play that is due; an account without a row is left
-    alone unless it is `gone`. `holdouts=False` leaves nobody out: stories about one account use it.
+    alone unless it is `gone`.
     """
-    planner = _Planner(rulebook, conditions, directory, state, alerts, rows, gone, day, holdouts)
+    planner = _Planner(rulebook, conditions, directory, state, alerts, rows, gone, day, known)
     planner.watch()
+    planner.look_again()
     planner.start()
     planner.guard()
     planner.recur()
@@ -74,76 +87,88 @@ def plan(rulebook: Rulebook, conditions: Conditions, directory: Directory, state
 
 class _Planner:
     def __init__(self, rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State, alerts: Alerts,
-                 rows: Iterable[AccountDay], gone: frozenset[str], day: date, holdouts: bool) -> None:
+                 rows: Iterable[AccountDay], gone: frozenset[str], day: date, known: Circumstances) -> None:
         self._rulebook, self._conditions, self._directory = rulebook, conditions, directory
-        self._state, self._gone, self._day, self._holdouts = state, gone, day, holdouts
+        self._state, self._alerts, self._day, self._holdouts = state, alerts, day, known.holdouts
+        self._watch = Watch(rulebook, conditions, gone, day)
+        self._known, self._guards = known, Guards.of(rulebook, state, day, known)
         self._rank = severity_rank(rulebook)
         self._order = {name: index for index, name in enumerate(rulebook.plays)}
-        self._accounts = _by_account(state, alerts, rows)
+        self._accounts = by_account(state, alerts, rows)
         self._runs: dict[Identity, PlayRun] = {identity(run): run for run in state.runs}
         self._before = dict(self._runs)
         self._started: list[PlayRun] = []
         self._deliveries: list[Delivery] = []
         self._silences: list[Silence] = []
-        self._cancelled: list[tuple[str, str, date]] = []
+        self._cancelled: list[Identity] = []
         self._held: dict[str, int] = {}
-        self._replaced: dict[Identity, PlayRun] = {}      # what a start replaced, should the guard hold that start
+        self._replaced: dict[Identity, list[PlayRun]] = {}      # what a start replaced, should the guard hold it
+        self._free: dict[Identity, PlayRun] = {}      # starts that were held and may go now, as they were
+        self._digests: dict[str, tuple[Delivery, ...]] = {}
 
     def plan(self) -> Plan:
         changed = tuple(run for key, run in self._runs.items() if self._before.get(key) != run)
-        return Plan(changed, tuple(self._deliveries), tuple(self._silences), tuple(self._cancelled), self._held)
+        return Plan(changed, tuple(self._deliveries), tuple(self._silences), tuple(self._cancelled), self._held,
+                    self._guards.starts(self._rulebook.plays, self._started), self._digests)
 
     # -- what is under way -------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
         """Goals that are met, times that are over, plays that lost their reason."""
         for key, run in list(self._runs.items()):
-            if run.status is RunStatus.RUNNING or run.outcome is OutcomeStatus.WATCHING:
-                account = self._accounts[run.account]
-                self._runs[key] = self._watched(run, account)
+            account = self._accounts[run.account]
+            held = run.status is RunStatus.HELD
+            if held or run.outcome is OutcomeStatus.WATCHING or is_under_way(run, account.alerts):
+                self._runs[key] = self._watched(self._as_serious(run, account), account)
                 account.runs = [self._runs[key] if identity(one) == key else one for one in account.runs]
 
-    def _watched(self, run: PlayRun, account: _Account) -> PlayRun:
-        play = self._rulebook.plays.get(run.play)
-        if play is None:
-            return self._stopped(replace(run, outcome=_unless_known(run.outcome)), "the play was taken out")
-        if account.row is None:
-            gone = replace(run, outcome=_unless_known(run.outcome))
-            return self._stopped(gone, "the account is gone") if run.account in self._gone else run
-        run = self._goal(run, play, account.row)
-        if run.status is not RunStatus.RUNNING:
-            return run
-        if run.outcome is OutcomeStatus.MET:
-            return self._stopped(run, "its goal is met")
-        if run.until is not None and self._day > run.until:
-            return self._stopped(run, "its time is over")
-        if run.step >= len(play.steps) and run.next_on is not None and run.next_on <= self._day:
-            status = RunStatus.STOPPED if run.reason else RunStatus.FINISHED
-            return replace(run, status=status, next_on=None, reason=run.reason or "done")
-        if play.digest != run.digest:
-            return self._stopped(run, "the play's steps were changed")
-        if play.recurring:
-            left = account.row.tier not in (None, play.tier)      # an unscored account has left no tier
-            return self._stopped(run, f"no longer in {play.tier}") if left else run
-        if not play.finish_anyway and not any(_has_reason(run, play, alert) for alert in account.alerts):
-            return self._stopped(run, "its alert closed")
-        return run
+    def _as_serious(self, run: PlayRun, account: OneAccount) -> PlayRun:
+        """A run is as serious as the alert that it answers, which may have become worse."""
+        worst = max((alert.severity for alert in account.alerts if same_opening(alert, run)), key=self._rank,
+                    default=run.severity)
+        return replace(run, severity=worst) if self._rank(worst) > self._rank(run.severity) else run
 
-    def _goal(self, run: PlayRun, play: Play, row: AccountDay) -> PlayRun:
-        index = self._conditions.goal(play.name)
-        if run.outcome is not OutcomeStatus.WATCHING:
-            return run
-        if run.until is not None and self._day > run.until:
-            return replace(run, outcome=OutcomeStatus.NOT_MET)
-        if index is not None and row.truth(index) is Truth.TRUE:
-            return replace(run, outcome=OutcomeStatus.MET, met_on=self._day)
-        return run
+    def _watched(self, run: PlayRun, account: OneAccount) -> PlayRun:
+        play = self._rulebook.plays.get(run.play)
+        if play is not None and account.row is not None and is_under_way(run, account.alerts):
+            run = done(self._conditions, play, run, account.row, self._day)
+        run, reason = self._watch.of(run, account)
+        return self._stopped(run, reason) if reason else run
 
     def _stopped(self, run: PlayRun, reason: str) -> PlayRun:
-        if run.status is not RunStatus.RUNNING:
+        if run.status not in (RunStatus.RUNNING, RunStatus.HELD):
             return run
-        self._cancelled.append((run.account, run.play, run.occurrence))
+        self._cancelled.append(identity(run))
         return replace(run, status=RunStatus.STOPPED, next_on=None, since=None, reason=reason)
+
+    # -- what a guard held -------------------------------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Each start that is held: it may go, waits on, or ends with the reason."""
+        for key, run in list(self._runs.items()):
+            account = self._accounts[run.account]
+            if run.status is not RunStatus.HELD or account.row is None:
+                continue
+            unwanted = no_longer_wanted(self._rulebook, run, account, self._applies)
+            verdict, reason = self._guards.again(run, unwanted)
+            if verdict is Verdict.WAITS:
+                self._quiet(run, SilenceReason.GUARD, reason)
+                continue
+            if verdict is Verdict.GOES:
+                self._free[key] = run
+                del self._runs[key]
+            else:
+                self._runs[key] = self._stopped(run, reason)
+            account.runs = [self._runs[key] if identity(one) == key else one for one in account.runs
+                            if identity(one) != key or key in self._runs]
+
+    def _keep_free(self) -> None:
+        """Starts that may go and could not, because another play runs: they go as soon as none does."""
+        for key, run in self._free.items():
+            if key not in self._runs:
+                waits = replace(run, since=None) if self._guards.let_go(run) else run
+                self._runs[key] = waits
+                self._accounts[run.account].runs.append(waits)
 
     # -- starts ------------------------------------------------------------------------------------------------------
 
@@ -154,10 +179,10 @@ class _Planner:
             if account.row is not None:
                 self._start_in(account, account.row)
 
-    def _start_in(self, account: _Account, row: AccountDay) -> None:
-        running = next((run for run in account.runs if self._is_risk(run)), None)
+    def _start_in(self, account: OneAccount, row: AccountDay) -> None:
+        running = self._takes_up(account)
         for alert, play in self._candidates(account, row):
-            if any(_answers(run, play, alert) for run in account.runs):
+            if any(answers(run, play, alert) for run in account.runs):
                 continue
             if self._holdouts and courtesy.held_out(play, row.account, alert.trigger, alert.severity,
                                                     self._rulebook.scorecard):
@@ -168,16 +193,18 @@ class _Planner:
                                     RunStatus.RUNNING)
                 running = running if play.alongside else begun
             elif play.name != running.play and self._rank(alert.severity) > self._rank(running.severity):
-                self._replace(account, running, play.name)
+                replaced = self._replace(account, play.name)
                 begun = self._begin(account, row, play, alert.trigger, alert.opened_on, alert.severity,
                                     RunStatus.RUNNING)
-                self._replaced[identity(begun)] = running
+                self._replaced[identity(begun)] = replaced
                 running = begun
             else:
                 self._silence(row.account, play.name, alert, SilenceReason.ANOTHER_PLAY,
-                              _running(running))
+                              in_the_way(running))
+                if play.name != running.play:
+                    self._watch_silenced(account, row, play, alert.trigger, alert.opened_on, alert.severity)
 
-    def _candidates(self, account: _Account, row: AccountDay) -> list[tuple[Alert, Play]]:
+    def _candidates(self, account: OneAccount, row: AccountDay) -> list[tuple[Alert, Play]]:
         found: list[tuple[Alert, Play]] = []
         for alert in account.alerts:
             if alert.silent:
@@ -195,11 +222,17 @@ class _Planner:
         index = self._conditions.applies_to(play.name)
         return index is None or row.truth(index) is Truth.TRUE
 
-    def _is_risk(self, run: PlayRun) -> bool:
-        play = self._rulebook.plays.get(run.play)
-        return run.status is RunStatus.RUNNING and play is not None and not play.recurring and not play.alongside
+    def _takes_up(self, account: OneAccount) -> PlayRun | None:
+        """The play that others have to wait for: the worst that runs or is held."""
+        return max((run for run in account.runs if self._is_risk(run, RunStatus.HELD)), default=None,
+                   key=lambda run: (self._rank(run.severity), run.status is RunStatus.RUNNING))
 
-    def _begin(self, account: _Account, row: AccountDay, play: Play, group: str, occurrence: date, severity: str,
+    def _is_risk(self, run: PlayRun, *others: RunStatus) -> bool:
+        play = self._rulebook.plays.get(run.play)
+        risk = play is not None and not play.recurring and not play.alongside
+        return risk and run.status in (RunStatus.RUNNING, *others)
+
+    def _begin(self, account: OneAccount, row: AccountDay, play: Play, group: str, occurrence: date, severity: str,
                status: RunStatus) -> PlayRun:
         goal = self._conditions.goal(play.name)
         outcome = OutcomeStatus.NONE
@@ -209,51 +242,56 @@ class _Planner:
         run = PlayRun(
             account=row.account, play=play.name, group=group, occurrence=occurrence, severity=severity, status=status,
             digest=play.digest, next_on=self._day if status is RunStatus.RUNNING else None, outcome=outcome,
-            until=self._day + timedelta(days=play.goal.within) if play.goal else None)
+            until=self._day + timedelta(days=play.goal.within) if play.goal else None,
+            began_on=self._day if play.goal else None,
+            due_on=due_on(play, occurrence, self._day) if status is RunStatus.RUNNING else None)
         self._runs[identity(run)] = run
-        account.runs.append(run)
+        account.runs = [*(one for one in account.runs if identity(one) != identity(run)), run]
         if status is RunStatus.RUNNING:
             self._started.append(run)
         return run
 
-    def _replace(self, account: _Account, run: PlayRun, by: str) -> None:
-        stopped = self._stopped(run, f"{by} is worse and took its place")
-        self._runs[identity(run)] = stopped
-        account.runs = [stopped if one is run else one for one in account.runs]
+    def _watch_silenced(self, account: OneAccount, row: AccountDay, play: Play, group: str, occurrence: date,
+                        severity: str) -> None:
+        """What becomes of an account without a play that another one kept away: its goal is watched as well."""
+        if play.goal is not None and (row.account, play.name, group, occurrence) not in self._runs:
+            self._begin(account, row, play, group, occurrence, severity, RunStatus.SILENCED)
+
+    def _replace(self, account: OneAccount, by: str) -> list[PlayRun]:
+        """Stop whatever takes up the account; as it was."""
+        replaced = [run for run in account.runs if self._is_risk(run, RunStatus.HELD)]
+        for run in replaced:
+            stopped = self._stopped(run, f"{by} is worse and took its place")
+            self._runs[identity(run)] = stopped
+            account.runs = [stopped if one is run else one for one in account.runs]
+        return replaced
 
     def guard(self) -> None:
-        """Too many starts of one play in one pass: none of them happens, and the reason is kept."""
-        starts = courtesy.counted(run.play for run in self._started)
-        many = {play: count for play, count in starts.items()
-                if courtesy.over_the_guard(self._rulebook.limits, count)}
-        if not many:
+        """The starts that a guard holds: none of them happens, and each is kept with its reason."""
+        free = frozenset(key for key, run in self._free.items() if self._guards.let_go(run))
+        held = self._guards.held(self._started, free)
+        self._held.update(courtesy.counted(key[1] for key in held))
+        if self._known.approve or not held:
             return
-        held = [run for run in self._started if run.play in many]
-        self._started = [run for run in self._started if run.play not in many]
-        self._held.update(many)
-        self._say_held(held)
-        for run in held:
-            del self._runs[identity(run)]
+        starts = [run for run in self._started if identity(run) in held]
+        self._started = [run for run in self._started if identity(run) not in held]
+        self._silences = told_behind(self._silences, starts)
+        for run in starts:
+            key = identity(run)
             account = self._accounts[run.account]
-            account.runs = [one for one in account.runs if one is not run]
-            self._put_back(account, self._replaced.get(identity(run)))
-            self._silences.append(Silence(
-                run.account, run.play, run.group, run.occurrence, self._day, SilenceReason.GUARD,
-                detail=f"{many[run.play]} starts in one pass; limits.per_play is {self._rulebook.limits.per_play}"))
+            waits = replace(run, status=RunStatus.HELD, next_on=None, since=self._day, reason=held[key])
+            self._runs[key] = waits
+            account.runs = [waits if one is run else one for one in account.runs]
+            for replaced in self._replaced.get(key, []):
+                self._put_back(account, replaced)
+            self._quiet(run, SilenceReason.GUARD, held[key])
 
-    def _say_held(self, held: list[PlayRun]) -> None:
-        """What waits behind a start that was held waits for the guard, not for a play that runs."""
-        waits = {(run.account, _running(run)): f"{run.play} is held by the guard" for run in held}
-        self._silences = [
-            replace(one, detail=waits.get((one.account, one.detail), one.detail))
-            if one.reason is SilenceReason.ANOTHER_PLAY else one for one in self._silences]
-
-    def _put_back(self, account: _Account, run: PlayRun | None) -> None:
+    def _put_back(self, account: OneAccount, run: PlayRun) -> None:
         """A play whose replacement was held goes on."""
-        if run is not None and identity(run) in self._before:
+        if identity(run) in self._before:
             self._runs[identity(run)] = run
             account.runs = [run if identity(one) == identity(run) else one for one in account.runs]
-            self._cancelled.remove((run.account, run.play, run.occurrence))
+            self._cancelled.remove(identity(run))
 
     def recur(self) -> None:
         """Recurring plays that are due today, where nothing more serious is going on."""
@@ -266,16 +304,19 @@ class _Planner:
                     due = courtesy.last_due(play.every, play.name, name, self._state.previous_pass, self._day)
                     if due is not None:
                         self._recur_in(account, account.row, play, due)
+        for run in self._free.values():
+            account, play = self._accounts[run.account], self._rulebook.plays[run.play]
+            if play.recurring and account.row is not None:
+                self._recur_in(account, account.row, play, run.occurrence)
+        self._keep_free()
 
-    def _recur_in(self, account: _Account, row: AccountDay, play: Play, due: date) -> None:
+    def _recur_in(self, account: OneAccount, row: AccountDay, play: Play, due: date) -> None:
         key = (row.account, play.name, play.name, due)
         if key in self._runs:
             return
-        risk = next((run for run in account.runs if self._is_risk(run)), None)
-        if risk is not None:
-            self._silences.append(Silence(row.account, play.name, play.name, due, self._day,
-                                          SilenceReason.ANOTHER_PLAY, detail=_running(risk)))
-            return
+        if any(self._is_risk(run) for run in account.runs) and any(
+                run.play == play.name and run.status is RunStatus.RUNNING and not run.step for run in account.runs):
+            return      # the one before waits already
         group = play.name
         if self._holdouts and courtesy.held_out(play, row.account, group, play.tier, self._rulebook.scorecard):
             self._begin(account, row, play, group, due, play.tier, RunStatus.HELD_OUT)
@@ -287,11 +328,19 @@ class _Planner:
     def _silence(self, account: str, play: str, alert: Alert, reason: SilenceReason, detail: str) -> None:
         self._silences.append(Silence(account, play, alert.trigger, alert.opened_on, self._day, reason, detail=detail))
 
+    def _quiet(self, run: PlayRun, reason: SilenceReason, detail: str) -> None:
+        self._silences.append(Silence(*identity(run), self._day, reason, detail=detail))
+
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
         """The steps that are due, worst accounts first: what a person can bear goes to those who need it most."""
-        sent = Sent({account: list(days) for account, days in self._state.last_sent.items()})
+        today = self._state.today if self._state.previous_pass == self._day else Counts()
+        sent = Sent({account: list(days) for account, days in self._state.last_sent.items()}, dict(today.tasks),
+                    dict(today.messages), moment=self._known.moment)
+        sent.unsubscribed = self._state.unsubscribed
+        self._escalate(sent)
+        self._remind(sent)
         due = [run for run in self._runs.values()
                if run.status is RunStatus.RUNNING and run.next_on is not None and run.next_on <= self._day]
         for run in sorted(due, key=self._urgency):
@@ -302,52 +351,44 @@ class _Planner:
             risk = next((one for one in self._accounts[run.account].runs if self._is_risk(one)), None)
             if play.recurring and risk is not None:
                 self._runs[identity(run)] = replace(run, next_on=self._day + timedelta(days=1))
+                self._quiet(run, SilenceReason.ANOTHER_PLAY, in_the_way(risk))
+                continue
+            snoozed = snoozed_until(run, self._accounts[run.account].alerts, self._day)
+            if snoozed is not None:
+                self._quiet(run, SilenceReason.SNOOZED, f"somebody put the alert off until {snoozed}")
                 continue
             moved = advance(self._rulebook, self._conditions, self._directory, play, run, row, self._day, sent)
             self._runs[identity(run)] = moved.run
             self._deliveries.extend(moved.deliveries)
             self._silences.extend(moved.silences)
+        made, self._digests = digests(self._rulebook.limits, self._directory, sent.beyond, self._day, sent.moment)
+        self._deliveries.extend(made)
+
+    def _escalate(self, sent: Sent) -> None:
+        """Once, when the due time has passed and nobody was told yet."""
+        for key, run in sorted(self._runs.items()):
+            account, play = self._accounts[run.account], self._rulebook.plays.get(run.play)
+            if play is None or account.row is None or play.escalate is None or not is_under_way(run, account.alerts):
+                continue
+            if is_late(play, run, account.alerts, key in self._state.on_their_way, self._day):
+                self._runs[key] = replace(run, escalated_on=self._day)
+                self._say(play, run, account.row, (play.escalate,), sent)
+
+    def _remind(self, sent: Sent) -> None:
+        """The owner hears again of an alert that stays open, never the customer."""
+        for alert in self._alerts.reminders:
+            account = self._accounts[alert.account]
+            run = next((one for one in account.runs if same_opening(alert, one) and is_under_way(one, [alert])), None)
+            play = self._rulebook.plays.get(run.play) if run is not None else None
+            if run is not None and play is not None and account.row is not None:
+                self._say(play, run, account.row, reminders(play, self._day), sent)
+
+    def _say(self, play: Play, run: PlayRun, row: AccountDay, steps: Iterable[MessageStep], sent: Sent) -> None:
+        said = beside(self._rulebook, self._conditions, self._directory, play, run, row, self._day, sent, steps)
+        self._deliveries.extend(said.deliveries)
+        self._silences.extend(said.silences)
 
     def _urgency(self, run: PlayRun) -> tuple[int, float, date, str, int]:
         row = self._accounts[run.account].row
-        revenue = row.revenue if row is not None and row.revenue is not None else 0.0
-        renewal = row.renewal if row is not None and row.renewal is not None else date.max
-        return -self._rank(run.severity), -revenue, renewal, run.account, self._order[run.play]
-
-
-def _by_account(state: State, alerts: Alerts, rows: Iterable[AccountDay]) -> dict[str, _Account]:
-    accounts = {row.account: _Account(row) for row in rows}
-    current = dict(state.alerts)
-    current.update({(one.alert.account, one.alert.trigger): one.alert for one in alerts.transitions})
-    current.update({(one.account, one.trigger): one for one in alerts.alerts})
-    for alert in current.values():
-        if alert.status is AlertStatus.OPEN:
-            accounts.setdefault(alert.account, _Account(None)).alerts.append(alert)
-    for run in state.runs:
-        accounts.setdefault(run.account, _Account(None)).runs.append(run)
-    return accounts
-
-
-def _same_opening(alert: Alert, run: PlayRun) -> bool:
-    return alert.trigger == run.group and alert.opened_on == run.occurrence
-
-
-def _running(run: PlayRun) -> str:
-    return f"{run.play} is running"
-
-
-def _answers(run: PlayRun, play: Play, alert: Alert) -> bool:
-    """Whether an alert whose play this is has had it: its own run, or one that began when it was open already.
-
-    Two alerts of one play that open together give one run: nobody gets the same message twice.
-    """
-    return _same_opening(alert, run) or (run.play == play.name and run.occurrence >= alert.opened_on)
-
-
-def _has_reason(run: PlayRun, play: Play, alert: Alert) -> bool:
-    """Whether a run may go on because this alert is open: the one that started it, or another of its play."""
-    return _same_opening(alert, run) or (alert.trigger in play.alert_names() and not alert.silent)
-
-
-def _unless_known(outcome: OutcomeStatus) -> OutcomeStatus:
-    return OutcomeStatus.UNKNOWN if outcome is OutcomeStatus.WATCHING else outcome
+        revenue, renewal = (row.revenue, row.renewal) if row is not None else (None, None)
+        return *courtesy.urgency(self._rank(run.severity), revenue, renewal), run.account, self._order[run.play]

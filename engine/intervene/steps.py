@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from forestall.engine.intervene import courtesy
+from forestall.engine.intervene.digest import reached_by_digest
+from forestall.engine.intervene.quiet import after_business_days, known_zone, zone_of
 from forestall.engine.model.delivery import (
     Delivery,
     MessageKind,
@@ -18,7 +20,7 @@ from forestall.engine.model.delivery import (
 )
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.people import Directory, Person
+from forestall.engine.model.people import Directory, Person, bare_address
 from forestall.engine.model.rulebook import (
     EmailStep,
     MessageStep,
@@ -30,6 +32,7 @@ from forestall.engine.model.rulebook import (
     WaitStep,
     WebhookStep,
 )
+from forestall.engine.model.state import SAID
 from forestall.engine.score.conditions import Conditions
 
 UNKNOWN_WAITS = 3      # days for which a message to a customer waits for an unknown stop_if
@@ -42,10 +45,16 @@ KINDS: Mapping[type, MessageKind] = {
 
 @dataclass(slots=True)
 class Sent:
-    """What the day has used up so far: the days of each account's emails, and the tasks of each CSM today."""
+    """What the day has used up so far: the days of each account's emails, and today the tasks of each person and the
+    messages to each address. `beyond` is what is too much for a person's day and goes into one message. `moment` is
+    that of the pass; None where days have no hours, as in a simulation. `unsubscribed` want no email any more."""
 
     emails: dict[str, list[date]]
     tasks: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
+    beyond: dict[str, tuple[Person, list[Delivery]]] = field(default_factory=dict)
+    moment: datetime | None = None
+    unsubscribed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,22 @@ def advance(rulebook: Rulebook, conditions: Conditions, directory: Directory, pl
     return Moved(walk.run, tuple(walk.deliveries), tuple(walk.silences))
 
 
+def beside(rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun, row: AccountDay,
+           day: date, sent: Sent, steps: Iterable[MessageStep]) -> Moved:
+    """Say something to a colleague beside the steps of a run, by the first of these ways that reaches anybody."""
+    walk = _Walk(rulebook, conditions, directory, play, run, row, day, sent)
+    ways = list(steps)
+    for step in ways:
+        address = walk._address(step)
+        if address is not None:
+            walk._deliver(step, address)
+            break
+    else:
+        why = f"nothing says how to reach {ways[0].to}" if ways else f"{play.name} says nothing to a colleague"
+        walk._silence(SilenceReason.NO_ADDRESS, ways[0].id if ways else "reminder", why)
+    return Moved(run, tuple(walk.deliveries), tuple(walk.silences))
+
+
 class _Walk:
     def __init__(self, rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun,
                  row: AccountDay, day: date, sent: Sent) -> None:
@@ -91,7 +116,7 @@ class _Walk:
                 return
             step = self._play.steps[self.run.step]
             if isinstance(step, WaitStep):
-                self._next(on=self._day + timedelta(days=step.days))
+                self._next(on=self._after(step))
             elif isinstance(step, StopIfStep):
                 self._stop_if(step)
             else:
@@ -104,6 +129,11 @@ class _Walk:
 
     def _next(self, on: date | None = None) -> None:
         self.run = replace(self.run, step=self.run.step + 1, next_on=on or self._day, since=None)
+
+    def _after(self, step: WaitStep) -> date:
+        if step.business:
+            return after_business_days(self._day, step.days, self._rulebook.limits.holidays)
+        return self._day + timedelta(days=step.days)
 
     def _put_off(self) -> None:
         self.run = replace(self.run, next_on=self._day + timedelta(days=1), since=self.run.since or self._day)
@@ -152,8 +182,11 @@ class _Walk:
         elif address.to_customer and self._row.opted_out:
             self._silence(SilenceReason.OPTED_OUT, step.id, "the customer asked for no email")
             self._next()
-        elif not self._email_allowed(address) or not self._task_allowed(step):
-            self._wait_or_skip(step, address)
+        elif address.to_customer and bare_address(address.recipient) in self._sent.unsubscribed:
+            self._silence(SilenceReason.OPTED_OUT, step.id, f"{address.recipient} has unsubscribed")
+            self._next()
+        elif not self._email_allowed(address) or not self._task_allowed(step) or not self._may_be_told(step, address):
+            self._too_much(step, address)
         else:
             self._deliver(step, address)
             self._next()
@@ -174,33 +207,75 @@ class _Walk:
         person = self._person(step.person)
         return person.key if person is not None else step.person
 
-    def _wait_or_skip(self, step: MessageStep, address: Address) -> None:
-        is_task = isinstance(step, TaskStep)
+    def _may_be_told(self, step: MessageStep, address: Address) -> bool:
+        if not isinstance(step, (EmailStep, SlackStep)) or courtesy.urgent(self._rulebook.limits, self.run.severity):
+            return True
+        return courtesy.may_be_told(self._rulebook.limits, self._sent.messages.get(address.recipient, 0))
+
+    def _too_much(self, step: MessageStep, address: Address) -> None:
+        """Into the one message about what is too much for a colleague's day; without that it waits, or is skipped."""
+        limits, is_task = self._rulebook.limits, isinstance(step, TaskStep)
+        person = self._person(step.person) if isinstance(step, TaskStep) else self._directory.person(address.person)
         reason = SilenceReason.BUDGET if is_task else SilenceReason.CAP
-        why = f"{self._rulebook.limits.tasks_per_csm} tasks a day are enough for one person" if is_task else \
-            "another email went to this customer a short while ago"
-        if courtesy.may_be_put_off(self._play, self.run.since or self._day, self._day):
+        why = self._enough(step, address)
+        if not address.to_customer and person is not None and reached_by_digest(limits, person):
+            self._silence(reason, step.id, f"in the one message that lists it for {person.name}: {why}")
+            self._sent.beyond.setdefault(person.key, (person, []))[1].append(self._made(step, address))
+            self._tell()
+            self._next()
+        elif courtesy.may_be_put_off(self._play, self.run.since or self._day, self._day):
             self._silence(reason, step.id, f"put off: {why}")
             self._put_off()
         else:
             self._silence(reason, step.id, f"skipped: {why}")
             self._next()
 
+    def _enough(self, step: MessageStep, address: Address) -> str:
+        """Why there is no room for this today."""
+        limits = self._rulebook.limits
+        if isinstance(step, TaskStep):
+            return f"{limits.tasks_per_csm} tasks a day are enough for one person"
+        if not self._email_allowed(address):
+            return "another email went to this customer a short while ago"
+        return f"{limits.messages_per_person} messages a day are enough for one person"
+
+    def _tell(self) -> None:
+        self.run = replace(self.run, told_on=self.run.told_on or self._day)
+
     def _deliver(self, step: MessageStep, address: Address) -> None:
+        self._tell()
+        delivery = self._made(step, address)
+        self.deliveries.append(self._not_in_quiet_hours(delivery, step, address))
+        if address.to_customer:
+            self._sent.emails.setdefault(self._row.account, []).append(self._day)
+        if isinstance(step, TaskStep):
+            self._sent.tasks[delivery.person] = self._sent.tasks.get(delivery.person, 0) + 1
+        elif delivery.kind in SAID:
+            self._sent.messages[address.recipient] = self._sent.messages.get(address.recipient, 0) + 1
+
+    def _not_in_quiet_hours(self, delivery: Delivery, step: MessageStep, address: Address) -> Delivery:
+        """The same, with the hours in which it must not leave; a machine at the other end has none."""
+        person = self._directory.person(address.person)
+        if not (address.to_customer or person or delivery.kind in SAID):
+            return delivery
+        said = self._row.time_zone if address.to_customer else person.time_zone if person else ""
+        zone = said if said and known_zone(said) else self._directory.time_zone
+        delivery = courtesy.not_in_quiet_hours(delivery, self._rulebook.limits, zone, self._sent.moment)
+        if delivery.not_before is not None:
+            self._silence(SilenceReason.QUIET_HOURS, step.id,
+                          f"it leaves on {delivery.not_before.astimezone(zone_of(zone)):%Y-%m-%d at %H:%M} ({zone})")
+        return delivery
+
+    def _made(self, step: MessageStep, address: Address) -> Delivery:
         sender = self._person(step.sender) if isinstance(step, EmailStep) and step.sender else None
-        delivery = Delivery(
+        return Delivery(
             key=key_of(self.run, step.id, address.recipient), account=self._row.account, play=self._play.name,
             group=self.run.group, occurrence=self.run.occurrence, day=self._day, step=step.id, kind=KINDS[type(step)],
             channel=address.channel, recipient=address.recipient, template=step.template,
             to_customer=address.to_customer, severity=self.run.severity, sender=sender.name if sender else "",
             sender_address=sender.email if sender else "",
-            person=self._worker(step) if isinstance(step, TaskStep) else address.person)
-        self.deliveries.append(delivery)
-        if address.to_customer:
-            self._sent.emails.setdefault(self._row.account, []).append(self._day)
-        if isinstance(step, TaskStep):
-            worker = self._worker(step)
-            self._sent.tasks[worker] = self._sent.tasks.get(worker, 0) + 1
+            person=self._worker(step) if isinstance(step, TaskStep) else address.person,
+            started_by=self._rulebook.started_by(self._play, self.run.group))
 
     # -- addresses ---------------------------------------------------------------------------------------------------
 
@@ -228,6 +303,17 @@ class _Walk:
     def _silence(self, reason: SilenceReason, step: str, detail: str) -> None:
         run = self.run
         self.silences.append(Silence(run.account, run.play, run.group, run.occurrence, self._day, reason, step, detail))
+
+
+def as_sent(rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun, row: AccountDay,
+            day: date, step: MessageStep) -> Delivery | None:
+    """The delivery of one step as made on `day`, whatever holds it back; None when nobody can be reached."""
+    walk = _Walk(rulebook, conditions, directory, play, run, row, day, Sent({}))
+    address = walk._address(step)
+    if address is None:
+        return None
+    walk._deliver(step, address)
+    return walk.deliveries[0]
 
 
 def key_of(run: PlayRun, step: str, recipient: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -12,8 +12,10 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from forestall.engine.errors import Location, Problem
 from forestall.engine.intervene.environment import FILTERS, TESTS, sandbox
-from forestall.engine.intervene.story import AlertStory, Story
-from forestall.engine.intervene.template_kinds import kinds_of, surely_fits
+from forestall.engine.intervene.names import LISTED, kinds_of
+from forestall.engine.intervene.story import Ahead, AlertStory, Change, Chart, ListedTask, Story
+from forestall.engine.intervene.telling import PARTS
+from forestall.engine.intervene.template_kinds import children, everything, surely_fits
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts, Value
@@ -26,8 +28,9 @@ _ATTRIBUTES = {
     "csm": ("name", "email"),
     "executive": ("name", "email"),
     "contact": ("email",),
-    "alert": ("name", "about", "opened_on", "severity", "reason"),
-    "play": ("name", "within"),
+    "alert": ("name", "about", "opened_on", "severity", "reason", "rule", "condition"),
+    "play": ("name", "within", "about", "due"),
+    "story": PARTS,
 }
 _OF_DAY = ("score", "tier", "day")
 _TAGS: dict[type[nodes.Node], str] = {
@@ -63,9 +66,30 @@ def _checked(template: Template, names: tuple[str, ...], items: tuple[tuple[tupl
         if isinstance(tree, Problem):
             found.append(tree)
             continue
-        found.extend(_text_problems(tree, text, names))
-        sure = sure and surely_fits(tree, kinds)
+        whole = everything(tree)
+        found.extend(_text_problems(tree, whole, text, names))
+        sure = sure and surely_fits(whole, kinds)
     return Checked(tuple(dict.fromkeys(found)), sure and not found)
+
+
+def needed(text: str) -> frozenset[str]:
+    """What a text that was checked tells of the story: changes, charts, ahead, stakes and reason, where it does."""
+    parts = {"changes": "changes", "chart": "charts", "stakes": "stakes", "next": "ahead"}
+    tree = _parsed(text)
+    found: set[str] = set()
+    whole = 0
+    for node in everything(tree) if isinstance(tree, nodes.Template) else ():
+        match node:
+            case nodes.Name(name=name) if name in LISTED:
+                found.add(name)
+            case nodes.Name(name="story"):
+                whole += 1
+            case nodes.Getattr(node=nodes.Name(name="story"), attr=name):
+                whole -= 1
+                found.add(parts.get(name, name))
+            case nodes.Getattr(node=nodes.Name(name="alert"), attr="reason"):
+                found.add("reason")
+    return frozenset(found | (set(parts.values()) if whole > 0 else set()))
 
 
 def samples(catalogue: Catalogue, signals: tuple[str, ...]) -> tuple[Story, Story]:
@@ -75,12 +99,14 @@ def samples(catalogue: Catalogue, signals: tuple[str, ...]) -> tuple[Story, Stor
     for metric in catalogue.metrics.values():
         values[metric.name] = _sample(metric.kind, metric.one_of)
     person = Person("sample", "Sample", "sample@example.com")
-    alert = AlertStory("Sample", "Sample", day, "Sample", "Sample.")
+    alert = AlertStory("Sample", "Sample", day, "Sample", "Sample.", "sample", "sample > 1")
     full = Story(
         account="sample", name="Sample", now=Facts("sample", day, 50.0, "sample", values),
         before=Facts("sample", before, 60.0, "sample", values), days_ago=7, tiers={"sample": "Sample"},
         personal=frozenset(), csm=person, executive=person, contact="sample@example.com", alert=alert, play="sample",
-        within=3, resources=("https://example.com",),
+        within=3, resources=("https://example.com",), about="Sample", due=day, changes=(Change("Sample", "2", "1"),),
+        charts=(Chart("Sample", "▇▁", "2", "1", before),), ahead=(Ahead("Today", "sample"),), stakes="sample",
+        inside=True, tasks=(ListedTask("Sample", "Sample", "sample", "Sample", day),),
     )
     bare = Story(account="sample", name="", now=Facts("sample", day, None, None, {}), before=None, days_ago=7, tiers={},
                  personal=frozenset())
@@ -107,6 +133,11 @@ class _Text:
     text: str
     line: int
     shift: int
+
+    @property
+    def subject(self) -> bool:
+        """Whether it is the subject, which is one line."""
+        return self.shift > 0
 
     def problem(self, line: int, word: str, code: str, message: str, hint: str = "", name: str = "") -> Problem:
         """A problem in line `line` of this text, at `word` where that is found in it; `name` is what it is about."""
@@ -137,11 +168,16 @@ def _tree(text: _Text) -> nodes.Template | Problem:
     return found
 
 
-def _text_problems(tree: nodes.Template, text: _Text, names: tuple[str, ...]) -> list[Problem]:
-    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-    if tree.find(nodes.For):
-        own.add("loop")
-    return list(_walk(tree, text, _Scope(names, frozenset(own))))
+def _text_problems(tree: nodes.Template, whole: tuple[nodes.Node, ...], text: _Text,
+                   names: tuple[str, ...]) -> list[Problem]:
+    own = {node.name for node in whole if isinstance(node, nodes.Name) and node.ctx == "store"}
+    listed: dict[str, str] = {}
+    for node in whole:
+        if isinstance(node, nodes.For):
+            own.add("loop")
+            if isinstance(node.iter, nodes.Name) and node.iter.name in LISTED and isinstance(node.target, nodes.Name):
+                listed[node.target.name] = node.iter.name
+    return list(_walk(tree, text, _Scope(names, frozenset(own), listed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +186,7 @@ class _Scope:
 
     names: tuple[str, ...]
     own: frozenset[str]
+    listed: Mapping[str, str]      # names of {% for %} → the list that they walk through
 
     def attributes(self, root: str) -> tuple[str, ...]:
         """What may follow `root.`; nothing follows `resources`."""
@@ -161,19 +198,23 @@ class _Scope:
 
     def top(self) -> tuple[str, ...]:
         """The names that stand by themselves or left of a dot."""
-        return (*_ATTRIBUTES, "now", "before", "resources", *sorted(self.own))
+        return (*_ATTRIBUTES, "now", "before", "resources", *LISTED, *sorted(self.own))
 
 
 def _walk(node: nodes.Node, text: _Text, scope: _Scope) -> Iterator[Problem]:
     """The problems of a node and of everything below it."""
+    if isinstance(node, nodes.TemplateData):
+        return
     chain = _chain(node)
     if chain:
         yield from _name(chain, node.lineno, text, scope)
         return
     yield from _node(node, text, scope)
     # What is called is told as a call, not once more as a name.
-    for child in node.iter_child_nodes(exclude=("node",) if isinstance(node, nodes.Call) else ()):
-        yield from _walk(child, text, scope)
+    called = node.node if isinstance(node, nodes.Call) else None
+    for child in children(node):
+        if child is not called:
+            yield from _walk(child, text, scope)
 
 
 def _node(node: nodes.Node, text: _Text, scope: _Scope) -> Iterator[Problem]:
@@ -229,8 +270,17 @@ def _name(chain: tuple[str, ...], line: int, text: _Text, scope: _Scope) -> Iter
     hidden = [attribute for attribute in attributes if attribute.startswith("_")]
     if hidden:
         yield _underscore(text, line, hidden[0], written)
+    elif root in scope.listed and attributes:
+        known = LISTED[scope.listed[root]]
+        if attributes[0] not in known:
+            yield text.problem(line, written, "unknown-name", f"`{root}.{attributes[0]}` does not exist.",
+                               did_you_mean(attributes[0], known)
+                               or f"There are: {', '.join(f'{root}.{name}' for name in known)}.", attributes[0])
     elif root in scope.own:
         return
+    elif root == "story" and text.subject:
+        yield text.problem(line, written, "not-in-templates", "the story does not fit into a subject.",
+                           "Name single values there, like {{ now.score }}.")
     elif root not in scope.top():
         hint = f"Write now.{root} or before.{root}." if root in scope.attributes("now") \
             else did_you_mean(root, scope.top()) or f"There are: {', '.join(scope.top())}."

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 
+from jinja2 import Template as Compiled
 from jinja2 import TemplateError
 
 from forestall.engine.errors import Location, Problem, RulesError
 from forestall.engine.intervene import template_check
-from forestall.engine.intervene.environment import Link, Missing, UnfitError, compiled
+from forestall.engine.intervene.environment import SLOTS, Link, Missing, Named, UnfitError, compiled
+from forestall.engine.intervene.slots import Slots
 from forestall.engine.intervene.story import AlertStory, Rendered, Story
+from forestall.engine.intervene.telling import Telling
 from forestall.engine.intervene.wording import one_line
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.people import Person
 from forestall.engine.model.rulebook import Template
 
-__all__ = ["AlertStory", "Rendered", "Story", "problems", "render"]
+__all__ = ["AlertStory", "Rendered", "Story", "needed", "problems", "render"]
 
 _LONGEST_SUBJECT = 200
+_ENDS_LINK = re.compile(r"[\s<>()\[\]\\\"]")
 _GAP = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
 
 
@@ -41,14 +45,21 @@ def problems(template: Template, catalogue: Catalogue, signals: tuple[str, ...])
 def render(template: Template, story: Story) -> Rendered:
     """The message that the template makes of a story. RulesError when the template cannot be used for it."""
     failures: list[Problem] = []
-    subject = _filled(template, story, failures, body=False)
-    body = _filled(template, story, failures, body=True)
+    values, slots = _values(story), Slots()
+    subject = _filled(template, values, failures, body=False)
+    body = _filled(template, {**values, SLOTS: slots}, failures, body=True)
     if failures:
         raise RulesError(failures)
     subject = one_line(subject)
     if len(subject) > _LONGEST_SUBJECT:
         subject = f"{subject[:_LONGEST_SUBJECT - 1].rstrip()}…"
-    return Rendered(subject, _GAP.sub("\n\n", body).strip() + "\n")
+    return Rendered(subject, _GAP.sub("\n\n", body).strip() + "\n", tuple(slots.values))
+
+
+@lru_cache(maxsize=1024)
+def needed(template: Template) -> frozenset[str]:
+    """What a template wants to know of the story that takes work to find: changes, charts, ahead, stakes, reason."""
+    return template_check.needed(f"{template.subject}\n{template.body}")
 
 
 def _failures(template: Template, story: Story) -> tuple[Problem, ...]:
@@ -59,9 +70,9 @@ def _failures(template: Template, story: Story) -> tuple[Problem, ...]:
     return ()
 
 
-def _filled(template: Template, story: Story, failures: list[Problem], body: bool) -> str:
+def _filled(template: Template, values: Mapping[str, object], failures: list[Problem], body: bool) -> str:
     try:
-        return compiled(template.body if body else template.subject, body).render(_values(story))
+        return _run(compiled(template.body if body else template.subject, body), dict(values))
     except UnfitError as error:
         failures.append(_failure(template, error, f"{error}.", body))
     except TypeError as error:
@@ -69,6 +80,14 @@ def _filled(template: Template, story: Story, failures: list[Problem], body: boo
     except (TemplateError, ArithmeticError, ValueError) as error:
         failures.append(_failure(template, error, f"this cannot be worked out: {error}.", body))
     return ""
+
+
+def _run(made: Compiled, values: dict[str, object]) -> str:
+    """What `made.render(values)` gives, without the copies of `values` that it makes."""
+    try:
+        return "".join(made.root_render_func(made.new_context(values, shared=True)))
+    except (TemplateError, TypeError, ArithmeticError, ValueError):
+        return made.render(values)      # fails again, and tells the line
 
 
 def _failure(template: Template, error: Exception, message: str, body: bool) -> Problem:
@@ -88,43 +107,43 @@ def _values(story: Story) -> dict[str, object]:
     """The names that a template can use; one that has no value is missing."""
     alert = story.alert
     return {
-        "account": _Named({"id": story.account, "name": story.name}),
+        "account": Named({"id": story.account, "name": story.name}),
         "csm": _person(story.csm),
         "executive": _person(story.executive),
-        "contact": _Named({"email": story.contact}),
+        "contact": Named({"email": story.contact}),
         "now": _facts(story.now, story.tiers),
         "before": Missing() if story.before is None else _facts(story.before, story.tiers, story.days_ago),
-        "alert": Missing() if alert is None else _Named({
+        "alert": Missing() if alert is None else Named({
             "name": alert.name, "about": alert.about, "opened_on": alert.opened_on, "severity": alert.severity,
-            "reason": alert.reason,
+            "reason": alert.reason, "rule": alert.rule, "condition": alert.condition,
         }),
-        "play": _Named({"name": story.play, "within": story.within}),
-        "resources": [Link(_safe(link)) for link in story.resources],
+        "play": Named({"name": story.play, "within": story.within, "about": story.about, "due": story.due}),
+        "resources": _links(story.resources),
+        "story": Telling(story),
+        "changes": [Named({"label": one.label, "then": one.then, "now": one.now}) for one in story.changes],
+        "charts": [Named({"label": one.label, "line": one.line, "first": one.first, "last": one.last,
+                           "since": one.since}) for one in story.charts],
+        "tasks": [Named({"title": one.title, "account": one.account, "play": one.play, "severity": one.severity,
+                         "due": one.due}) for one in story.tasks],
+        "ahead": [Named({"when": one.when, "what": one.what}) for one in story.ahead],
     }
 
 
+@lru_cache(maxsize=1024)
+def _links(resources: tuple[str, ...]) -> list[Link]:
+    return [Link(_safe(link)) for link in resources]
+
+
+@lru_cache(maxsize=1024)
 def _person(person: Person | None) -> object:
-    return Missing() if person is None else _Named({"name": person.name, "email": person.email})
+    return Missing() if person is None else Named({"name": person.name, "email": person.email})
 
 
-def _facts(facts: Facts, tiers: Mapping[str, str], days_ago: int | None = None) -> _Named:
+def _facts(facts: Facts, tiers: Mapping[str, str], days_ago: int | None = None) -> Named:
     tier = tiers.get(facts.tier, facts.tier) if facts.tier else None
-    return _Named({**facts.values, "score": facts.score, "tier": tier, "day": facts.day, "days_ago": days_ago})
+    return Named({"score": facts.score, "tier": tier, "day": facts.day, "days_ago": days_ago}, facts.values)
 
 
 def _safe(link: str) -> str:
     """An address that cannot end the link it is put into."""
-    return re.sub(r"[\s<>()\[\]\\\"]", lambda found: f"%{ord(found.group()):02X}", link)
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """Values under names: what stands left of a dot in a template."""
-
-    _values: Mapping[str, object]
-
-    def __getattr__(self, name: str) -> object:
-        value = self._values.get(name) if not name.startswith("_") else None
-        if value is None or value == "":
-            raise AttributeError(name)
-        return value
+    return _ENDS_LINK.sub(lambda found: f"%{ord(found.group()):02X}", link)

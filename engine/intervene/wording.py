@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from forestall.engine.model.evaluation import Value
 
@@ -12,17 +13,19 @@ NOT_KNOWN = "not known yet"
 
 _SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # Control characters and those that turn the direction of writing: they can hide what a line says.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdd2\ufeff]")
 _SPECIAL = re.compile(r"""
     [\\`*\[\]<]                           # these begin something wherever they stand
   | (?<![^\W_])_ | _(?![^\W_])            # emphasis; inside of a word it is none
   | &(?=\#?\w+;)                          # a character by its name
 """, re.VERBOSE)
+_RISKY = re.compile(r"[\\`*\[\]<>_&~#+=.)-]")      # whatever any of the three might escape
 _AT_START = re.compile(r"^(?:[>~]|(?:\#{1,6}|[-+]+|=+)(?=\s|$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
+@lru_cache(maxsize=65_536)
 def number(value: float) -> str:
     """12, 3.5, 1,200: at most two decimals, fewer for large numbers, more only where nothing else would be left."""
     exact = Decimal(repr(value))
@@ -37,9 +40,15 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=4096)
 def day(value: date) -> str:
     """3 December 2014."""
     return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def short_day(value: date) -> str:
+    """3 Dec: where the year is plain and room is short."""
+    return f"{value.day} {_MONTHS[value.month - 1][:3]}"
 
 
 def value_text(value: Value) -> str:
@@ -59,6 +68,8 @@ def value_text(value: Value) -> str:
 
 def one_line(text: str) -> str:
     """The text on one line, without characters that nobody sees."""
+    if text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]:
+        return text      # most texts are, and this is quicker
     return " ".join(_INVISIBLE.sub("", text).split())
 
 
@@ -67,11 +78,19 @@ def counted(count: int, one: str, many: str) -> str:
     return f"{_SMALL[count] if 0 <= count < len(_SMALL) else number(count)} {one if count == 1 else many}"
 
 
+@lru_cache(maxsize=65_536)
 def escaped(text: str) -> str:
     """The text so that Markdown shows just it. Ordinary names (`O'Brien & Sons (EU)`) stay as they are."""
+    if not _RISKY.search(text):
+        return text
     text = _SPECIAL.sub(lambda found: f"\\{found.group()}", text)
     text = _AT_START.sub(lambda found: f"\\{found.group()}", text)
     return _NUMBERED.sub(r"\1\\\2", text)
+
+
+def same(text: str) -> str:
+    """The text as it is, where nothing can be mistaken for markup."""
+    return text
 
 
 def unescaped(markdown: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forestall.engine.errors import Location, Problem
 from forestall.engine.language.functions import FUNCTIONS, Function, Reach
@@ -142,6 +142,8 @@ class _Reader:
                          f"Write {FUNCTIONS[name].signature()}.")
         else:
             hint = did_you_mean(name, [*self._vocabulary.names, *self._vocabulary.absent, *FUNCTIONS])
+            if name in ("today", "now"):
+                hint = "Days are counted from today: days_since(…) or days_until(…)."
             self.problem(node, "unknown-name", f"nothing is called `{name}`.",
                          hint or "Metrics are listed in metrics.yaml, signals in weights.yaml; texts stand in quotes.",
                          word=name)
@@ -176,6 +178,7 @@ class _Reader:
     def _link(self, left: ast.expr, sign: str, right: ast.expr) -> Term | None:
         one, two = self.term(left), self.term(right)
         if one is None or two is None:
+            self._maybe_text(right if two is None else left, one or two)
             return None
         if one.kind is not two.kind:
             self.problem(right, "wrong-kind", f"`{ast.unparse(left)}` is {WORDS[one.kind]} and "
@@ -187,6 +190,13 @@ class _Reader:
                          f"{'texts' if one.kind is Kind.TEXT else 'flags'}.", "Use == or !=.")
             return None
         return Comparison(sign, one, two)
+
+    def _maybe_text(self, node: ast.expr, other: Term | None) -> None:
+        """An unknown name beside a text is most likely a text without its quotes."""
+        if isinstance(node, ast.Name) and other is not None and other.kind is Kind.TEXT:
+            last = self.problems[-1]
+            if last.word == node.id:
+                self.problems[-1] = replace(last, hint=f'If it is a text, put it in quotes: "{node.id}".')
 
     def _membership(self, left: ast.expr, right: ast.expr, negated: bool) -> Term | None:
         operand = self.term(left)

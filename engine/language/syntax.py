@@ -27,7 +27,8 @@ REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "a dot between names has no meaning here. Metric names are written with underscores",
     ast.Subscript: "square brackets behind a name have no meaning here",
     ast.Pow: "`**` is not part of the language. Multiply instead",
-    ast.Mod: "`%` is not part of the language. Write a share as a number: 0.3 for 30 percent",
+    ast.Mod: "`%` is not part of the language. Scores run from 0 to 100 and need none; a share is a number: 0.3 for 30 "
+             "percent",
     ast.FloorDiv: "`//` is not part of the language. Use floor(a / b)",
     ast.MatMult: "`@` is not part of the language",
     ast.JoinedStr: "texts with values inside (f\"…\") are not part of the language",
@@ -47,7 +48,8 @@ REFUSED: dict[type[ast.AST], str] = {
     ast.UAdd: "a plus sign before a value is not part of the language",
     ast.Dict: "braces { } have no meaning in a condition",
     ast.Set: "braces { } have no meaning in a condition. Write a list in square brackets: [\"a\", \"b\"]",
-    ast.Tuple: "commas join nothing here. Write a list in square brackets: [\"a\", \"b\"]",
+    ast.Tuple: "commas join nothing here. Write `and` between two conditions, a number without commas, and a list in "
+               "square brackets: [\"a\", \"b\"]",
 }
 
 
@@ -60,6 +62,20 @@ SLIPS = (
     ("×", "Write * instead."), ("÷", "Write / instead."), ("\xa0", "Write an ordinary space."), ("\0", "Leave it out."),
     ("#", "Put a comment on a line of its own, above the key."),
 )
+# Words that people write, and what to write instead; looked for when a text cannot be read.
+WORDS = tuple((re.compile(pattern, flags), cure) for pattern, flags, cure in (
+    (r"^\s*(?:if|If|IF|when|When)\b", 0, "Leave it out: a condition is true or false by itself."),
+    (r"\b(?:And|AND|Or|OR|Not|NOT|In|IN)\b", 0, "Write `{word}` in small letters."),
+    (r"\b(?:is\s+)?(?:less|lower|smaller|fewer)\s+than\b", re.I, "Write < instead."),
+    (r"\b(?:is\s+)?(?:more|greater|higher|larger)\s+than\b", re.I, "Write > instead."),
+    (r"\b(?:is\s+)?at\s+least\b", re.I, "Write >= instead."),
+    (r"\b(?:is\s+)?at\s+most\b", re.I, "Write <= instead."),
+    (r"\b(?:is\s+)?(?:below|under)\b", re.I, "Write < instead."),
+    (r"\b(?:is\s+)?(?:above|over)\b", re.I, "Write > instead."),
+    (r"\b(?:equals|is\s+equal\s+to)\b", re.I, "Write == instead."),
+    (r"(?<![\w.])(\d+)\s+days?\b", re.I, "Write days={number} in the brackets of a function, {number} elsewhere."),
+    (r"(?<![\w.])(\d+)\s+(?:weeks?|months?)\b", re.I, "Count in days, as in days=14."),
+))
 _TEXT = re.compile(r"""(["'])(?:(?!\1).)*(\1|$)""")
 _SPACES = re.compile(r"""("[^"]*"|'[^']*')|\s+""")
 
@@ -160,6 +176,11 @@ def _explain(line: str, lead: int, error: SyntaxError) -> Refusal:
         if character == "=" and before not in tuple("<>=!") and after != "=" and "(" not in seen[:at]:
             return Refusal(at, "not-an-expression", "a single = compares nothing.",
                            "Write == to ask whether two are equal.")
+    for pattern, cure in WORDS:
+        if (words := pattern.search(seen)) is not None:
+            written = " ".join(words[0].split())
+            return Refusal(words.start(), "not-an-expression", f"`{written}` is not part of the language.",
+                           cure.format(word=written.lower(), number=words[1] if pattern.groups else ""))
     opened, closed = sum(map(seen.count, "([")), sum(map(seen.count, ")]"))
     if opened != closed:
         which = "closed" if opened > closed else "opened"

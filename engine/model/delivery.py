@@ -14,6 +14,12 @@ class RunStatus(StrEnum):
     FINISHED = "finished"      # every step is done
     STOPPED = "stopped"        # by stop_if, goal, clearing, a worse play, removal
     HELD_OUT = "held_out"      # in the control group: nothing is sent, the goal is watched
+    SILENCED = "silenced"      # another play was in the way: nothing is sent, the goal is watched
+    HELD = "held"              # a guard holds the start: a person approves it, or it lapses (`since`: held since)
+
+
+NOT_STARTED = frozenset({RunStatus.HELD_OUT, RunStatus.HELD, RunStatus.SILENCED})
+"""Runs that have sent nothing, and are kept to be compared or to start later."""
 
 
 class OutcomeStatus(StrEnum):
@@ -49,16 +55,30 @@ class PlayRun:
     outcome: OutcomeStatus = OutcomeStatus.NONE
     until: date | None = None
     met_on: date | None = None
+    began_on: date | None = None        # the first day on which the goal is watched
+    done_on: date | None = None         # somebody said that what it asks of a person is done
+    done_by: str = ""
+    due_on: date | None = None          # the last day of the play's `within`
+    told_on: date | None = None         # its first message was planned
+    escalated_on: date | None = None
+
+    @property
+    def took(self) -> int | None:
+        """How many days it took until the goal was met; None as long as it is not, or was met from the start."""
+        return (self.met_on - self.began_on).days if self.met_on and self.began_on else None
 
 
 class SilenceReason(StrEnum):
     """Why nothing was sent though something could have been."""
 
     HOLDOUT = "holdout"
+    COOLDOWN = "cooldown"
     CAP = "cap"
+    QUIET_HOURS = "quiet hours"
     BUDGET = "budget"
     OPTED_OUT = "opted out"
     ANOTHER_PLAY = "another play"
+    SNOOZED = "snoozed"
     GUARD = "guard"
     NO_ADDRESS = "no address"
     FACTS_MISSING = "facts missing"
@@ -101,7 +121,8 @@ class Delivery:
     """One step for one recipient. `key` is the same whenever the same step is planned again.
 
     `channel` and `recipient` are the channel's name in forestall.yaml and the address on it. `sender` is a display
-    name with an address to reply to, or empty.
+    name with an address to reply to, or empty. `not_before` is the moment before which it does not leave, and `quiet`
+    the hours in which no attempt is made (see `intervene/quiet.py`); empty where there are none.
     """
 
     key: str
@@ -121,6 +142,8 @@ class Delivery:
     sender_address: str = ""
     person: str = ""
     started_by: StartedBy = StartedBy.DATA
+    not_before: datetime | None = None
+    quiet: str = ""
 
 
 class DeliveryStatus(StrEnum):
@@ -131,15 +154,17 @@ class DeliveryStatus(StrEnum):
     SENT = "sent"
     CANCELLED = "cancelled"
     DEAD = "dead"
+    UNCERTAIN = "uncertain"    # it may have arrived, and its channel says `on_uncertain: hold`: a person decides
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A rendered delivery, ready for a channel.
 
-    `text` is Markdown; `html` the same as HTML (email only); `body` a JSON document (webhook and task only). `thread`
-    groups the messages of one play. `key` lets the far side recognise a repeat. `label` is what people call the
-    message (account, play, step): rehearsal names its files by it.
+    `text` is Markdown; `html` the same as HTML (email only); `body` a JSON document (webhook and task only); `blocks` a
+    JSON list of Block Kit blocks (Slack only). `list_unsubscribe` is a mailto or https address (email to the customer
+    only, as `to_customer` says). `thread` groups the messages of one play. `key` lets the far side recognise a repeat.
+    `label` is what people call the message (account, play, step): rehearsal names its files by it.
     """
 
     key: str
@@ -154,6 +179,9 @@ class Message:
     thread: str = ""
     sent_on: date | None = None
     label: str = ""
+    blocks: str = ""
+    list_unsubscribe: str = ""
+    to_customer: bool = True
 
 
 class ReceiptStatus(StrEnum):
@@ -162,6 +190,7 @@ class ReceiptStatus(StrEnum):
     SENT = "sent"
     RETRY = "retry"        # may succeed later
     REFUSED = "refused"    # can never succeed as it is
+    UNCERTAIN = "uncertain"    # it may have arrived, and nobody knows: the answer to a whole message never came
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +223,28 @@ class OutboxRow:
     detail: str = ""
     reference: str = ""
     sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send a delivery: what the far side said, and what became of the delivery.
+
+    `again_at` is the moment from which on it is tried again, where `becomes` is QUEUED.
+    """
+
+    key: str
+    at: datetime
+    said: ReceiptStatus
+    becomes: DeliveryStatus
+    detail: str = ""
+    reference: str = ""
+    again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A far side that failed and is left in peace for a while: a channel, or one destination on it. `asked` is what it
+    asked for by itself."""
+
+    scope: str
+    asked: timedelta = timedelta(0)

@@ -33,6 +33,7 @@ class AccountDay:
     revenue: float | None = None
     renewal: date | None = None
     opted_out: bool = False
+    time_zone: str = ""
 
     def truth(self, index: int) -> Truth:
         """The truth of the condition with this index."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from forestall.engine.model.delivery import Message, Receipt
 
-__all__ = ["Channel", "ChannelType", "ForestallError", "Location", "Problem", "Secret", "Source", "SourceError",
-           "SourceType"]
+__all__ = ["Channel", "ChannelType", "ForestallError", "Location", "OnUncertain", "Problem", "Secret", "Source",
+           "SourceError", "SourceType"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,33 @@ class SourceType(Protocol):
         """A source of this name for the supplied metrics of the catalogue."""
 
 
+class OnUncertain(StrEnum):
+    """What becomes of a message of which nobody knows whether it arrived."""
+
+    RESEND = "resend"      # again under the same key, which the far side recognises
+    HOLD = "hold"          # a person decides: twice may be worse than not at all
+
+
 class Channel(Protocol):
-    """Takes messages to one far side."""
+    """Takes messages to one far side. `send` may be called by several threads at once.
+
+    `recognises_repeats` says whether the far side, or the reader's program, can tell by `message.key` that it has this
+    message already; it decides what is done after an uncertain attempt where forestall.yaml does not say
+    `on_uncertain`. A channel without the attribute counts as one that cannot tell. A channel may have a method `close`.
+    """
 
     name: str
+    recognises_repeats: bool
 
     def send(self, message: Message) -> Receipt:
         """Try once. Never raises for what the far side or the network does: that is the receipt's to say."""
 
 
 class ChannelType(Protocol):
-    """What the entry point group `forestall.channels` names: a class with a frozen dataclass of settings."""
+    """What the entry point group `forestall.channels` names: a class with a frozen dataclass of settings.
+
+    A field of type `tuple[Destination, ...]` gets the destinations of forestall.yaml that name the channel.
+    """
 
     Settings: ClassVar[type]
 

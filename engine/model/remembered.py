@@ -6,3 +6,5 @@ from __future__ import annotations
 ALERTS_REMEMBERED = 400
 # So many days of emails to customers are remembered; no limit may look further back.
 EMAILS_REMEMBERED = 60
+# The starts of each play are remembered for so many days: the blast guard knows by them what is usual.
+STARTS_REMEMBERED = 60

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 
 from forestall.engine.errors import Location
 from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.model.delivery import MessageKind, StartedBy
 from forestall.engine.model.expression import Expression
 
 WELL_ABOVE = 2      # points: an account that has just left a tier may fall back on the next day
@@ -132,8 +134,8 @@ class Existing(StrEnum):
 class Trigger:
     """A condition worth an alert. `cooldown` and `lasts` are in days.
 
-    `severity` is a tier's name, or empty for the account's own tier when the alert opens. `clear_when` None: clears
-    when `when` is false.
+    `severity` is a tier's name, or empty for the account's own tier: the worst since the alert opened. `clear_when`
+    None: clears when `when` is false. `repeat` None: the owner is told once. `renamed_from` are names it had before.
     """
 
     name: str
@@ -145,6 +147,9 @@ class Trigger:
     cooldown: int = 14
     lasts: int = 30
     existing: Existing = Existing.OPEN
+    repeat: int | None = None
+    renamed_from: tuple[str, ...] = ()
+    started_by: StartedBy = StartedBy.DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +185,24 @@ class WebhookStep:
 
 @dataclass(frozen=True, slots=True)
 class TaskStep:
-    """Work for a person (`person` is a role), sent to a destination or a role."""
+    """Work for a person (`person` is a role), sent to a destination or a role. `done_when` true: it is done."""
 
     id: str
     person: str
     to: str
     template: str
     location: Location
+    done_when: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WaitStep:
-    """Wait so many days."""
+    """Wait so many days; `business`: only those on which people work count."""
 
     id: str
     days: int
     location: Location
+    business: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +236,11 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A practised response. It starts on one of `triggers`, on falling into `tier`, or recurs `every` so often in it.
+    """A practised response. It starts on one of `triggers`, on falling into `tier`, on recovering into `recovered_to`,
+    or recurs `every` so often in its tier.
 
-    `within` is in days (0 = the same day, None = no due time). `holdout` is a share from 0 to 1. `digest` tells one
-    wording of its steps from another.
+    `within` is in days (0 = the same day, None = no due time); `escalate` is sent when it has passed. `holdout` is a
+    share from 0 to 1. `digest` tells one wording of its steps from another. `started_by` None: what its trigger says.
     """
 
     name: str
@@ -252,6 +260,9 @@ class Play:
     finish_anyway: bool = False
     existing: Existing = Existing.OPEN
     about: str = ""
+    recovered_to: str = ""
+    escalate: MessageStep | None = None
+    started_by: StartedBy | None = None
 
     @property
     def recurring(self) -> bool:
@@ -259,9 +270,15 @@ class Play:
         return self.every is not None
 
     def alert_names(self) -> tuple[str, ...]:
-        """The alerts that start it: its triggers, and `tier:NAME` for falling into its tier."""
+        """The alerts that start it: its triggers, `tier:NAME` for falling into it, `recovered:NAME` for coming up."""
         tier = (tier_alert(self.tier),) if self.tier and not self.recurring else ()
-        return self.triggers + tier
+        recovered = (recovery_alert(self.recovered_to),) if self.recovered_to else ()
+        return self.triggers + tier + recovered
+
+    @property
+    def tasks(self) -> tuple[TaskStep, ...]:
+        """What it asks of a person."""
+        return tuple(step for step in self.steps if isinstance(step, TaskStep))
 
 
 def tier_alert(tier: str) -> str:
@@ -269,16 +286,37 @@ def tier_alert(tier: str) -> str:
     return f"tier:{tier}"
 
 
+def recovery_alert(tier: str) -> str:
+    """The name of the alert that opens on recovering into `tier`; no trigger can bear it."""
+    return f"recovered:{tier}"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How the one message reaches a colleague that stands for all tasks beyond the budget of the day."""
+
+    by: MessageKind
+    template: str
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What people can bear. None or an empty tuple: no such limit.
 
-    `emails_per_account` is (count, days); `per_play` is the blast guard: more starts in one pass are held.
+    `emails_per_account` is (count, days); `messages_per_person` and `tasks_per_csm` are per day. What goes beyond the
+    budget of a colleague's day goes into one message, the `digest`. `per_play` and `times_usual` are the blast guard:
+    more starts in one pass, or more than so many times the usual number, are held. `quiet_hours` is from and until, by
+    the clock of whoever is written to; `holidays` are quiet all day and no business days.
     """
 
     emails_per_account: tuple[int, int] | None = None
+    messages_per_person: int | None = None
     tasks_per_csm: int | None = None
+    digest: Digest | None = None
     per_play: int | None = 200
+    times_usual: float | None = None
+    quiet_hours: tuple[time, time] | None = None
+    holidays: tuple[date, ...] = ()
     urgent: tuple[str, ...] = ()
 
 
@@ -311,12 +349,31 @@ class Rulebook:
     gone_after: int = 14
     tier_cooldown: int = 14      # for the alerts that plays' tiers open: the defaults of triggers.yaml
     tier_lasts: int = 30
+    tier_repeat: int | None = None
+    _by_alert: Mapping[str, tuple[Play, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, tuple[Play, ...]] = {}
+        for play in self.plays.values():
+            for name in dict.fromkeys(play.alert_names()):
+                found[name] = (*found.get(name, ()), play)
+        object.__setattr__(self, "_by_alert", found)
 
     def plays_for(self, alert: str) -> tuple[Play, ...]:
         """The plays that an alert of this name may start, in file order."""
-        return tuple(play for play in self.plays.values() if alert in play.alert_names())
+        return self._by_alert.get(alert, ())
 
     def tier_alerts(self) -> tuple[str, ...]:
         """The tiers that start a play when an account falls into them, as alert names, best first."""
         used = {play.tier for play in self.plays.values() if play.tier and not play.recurring}
         return tuple(tier_alert(tier.name) for tier in self.scorecard.tiers if tier.name in used)
+
+    def recovery_alerts(self) -> tuple[str, ...]:
+        """The tiers that start a play when an account recovers into them, as alert names, best first."""
+        used = {play.recovered_to for play in self.plays.values()}
+        return tuple(recovery_alert(tier.name) for tier in self.scorecard.tiers if tier.name in used)
+
+    def started_by(self, play: Play, group: str) -> StartedBy:
+        """What sets a run of the play in motion that this alert started: as the play says, else as its trigger does."""
+        trigger = self.triggers.get(group)
+        return play.started_by or (trigger.started_by if trigger is not None else StartedBy.DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -23,7 +24,7 @@ def causes(problems: Iterable[Problem], defined: Mapping[str, Location], used: C
     `defined` is where names are defined and `used` which of them occur anywhere: a name that is unknown in many places
     while a similar one is used nowhere was most likely misspelt where it is defined.
     """
-    found = list(_first_at_its_place(_not_cut_in_two(list(problems))))
+    found = list(_without_followers(_first_at_its_place(_not_cut_in_two(list(problems)))))
     if any(problem.code in _BANDS for problem in found):
         found = [problem for problem in found if problem.code != "unknown-tier" and
                  not (problem.code == "unknown-text" and "no tier" in problem.message)]
@@ -92,6 +93,23 @@ def _not_cut_in_two(problems: list[Problem]) -> list[Problem]:
     cut = {(problem.location.file, problem.location.line) for problem in problems if problem.code == "comma-in-braces"}
     return [problem for problem in problems if problem.code != "not-an-expression"
             or (problem.location.file, problem.location.line) not in cut]
+
+
+def _without_followers(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Without what only an unreadable playbook does not use, and without the uses of a name that is no usable name."""
+    found = list(problems)
+    errors = [problem for problem in found if problem.severity is Severity.ERROR]
+    playbook = any(Path(problem.location.file).name == "playbook.yaml" for problem in errors)
+    unusable = {_plain(problem.word) for problem in errors if problem.code == "wrong-name" and problem.word}
+    for problem in found:
+        follows = (playbook and problem.code == "unused-template") or (
+            problem.code in _UNKNOWN and problem.word and _plain(problem.word) in unusable)
+        if not follows:
+            yield problem
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W", "_", name.casefold())
 
 
 def _first_at_its_place(problems: list[Problem]) -> Iterator[Problem]:

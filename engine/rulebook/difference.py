@@ -111,8 +111,12 @@ def _signals(before: Profile, after: Profile) -> Iterator[Change]:
     for name in _named(then, now):
         subject = f"signal {name}"
         if name in then and name in now:
-            yield from _compared(Section.SCORE, subject, told_signal(then[name], share[0][name]),
-                                 told_signal(now[name], share[1][name]))
+            told = [told_signal(one[name], each[name]) for one, each in zip((then, now), share, strict=True)]
+            if then[name].weight == now[name].weight:      # another signal's weight has changed, and so its share
+                told = [{**one, "weight": f"{each[name]:.3g} % of the score"}
+                        for one, each in zip(told, share, strict=True)]
+            yield from (replace(one, what="the share") if one.what == "weight" and then[name].weight == now[name].weight
+                        else one for one in _compared(Section.SCORE, subject, *told))
         elif name in now:
             yield Change(Section.SCORE, subject, ChangeKind.ADDED, after=f"{share[1][name]:.3g} % of the score")
         else:
@@ -126,8 +130,15 @@ def _tiers(before: Rulebook, after: Rulebook) -> Iterator[Change]:
 
 
 def _triggers(before: Rulebook, after: Rulebook) -> Iterator[Change]:
+    heirs = {name: old for name, trigger in after.triggers.items() if name not in before.triggers
+             for old in reversed(trigger.renamed_from) if old in before.triggers and old not in after.triggers}
     for name in _named(before.triggers, after.triggers):
-        then, now = (told_trigger(book.triggers[name]) if name in book.triggers else None for book in (before, after))
+        if name in heirs.values():
+            continue
+        then, now = (told_trigger(book.triggers[name]) if name in book.triggers else None
+                     for name, book in ((heirs.get(name, name), before), (name, after)))
+        if name in heirs:
+            yield Change(Section.TRIGGERS, f"trigger {name}", ChangeKind.CHANGED, "the name", heirs[name], name)
         yield from _one(Section.TRIGGERS, f"trigger {name}", then, now, "when")
 
 

@@ -28,9 +28,13 @@ def days(node: MapNode, key: str, what: str, findings: Findings, *, business: bo
     return _days(written, f"`{key}` of {what}", findings, business, least)
 
 
-def whole_days(written: ScalarNode, what: str, findings: Findings) -> int | None:
-    """The duration that stands in `written`, in whole days."""
-    return _days(written, what, findings, business=False, least=0)
+def whole_days(written: ScalarNode, what: str, findings: Findings) -> tuple[int, bool] | None:
+    """The duration that stands in `written`, in whole days, and whether these are business days."""
+    business = re.fullmatch(r"(\d{1,5})\s*business\s+days?", written.text.strip())
+    if business:
+        return int(business.group(1)), True
+    count = _days(written, what, findings, business=False, least=0)
+    return None if count is None else (count, False)
 
 
 def _days(written: ScalarNode, what: str, findings: Findings, business: bool, least: int) -> int | None:
@@ -82,12 +86,18 @@ def share(node: MapNode, key: str, what: str, findings: Findings) -> float | Non
         bare = isinstance(written.value, int | float) and not isinstance(written.value, bool)
         problem = f"is the bare number {written.text}" if bare else f"is no percentage: `{written.text}`"
         findings.say(written.location, "percentage", f"`{key}` of {what} {problem}.",
-                     f"Write {written.text if bare else '10'} percent.")
+                     f"Write {_percent(written) if bare else '10'} percent.")
         return None
     if float(found.group(1)) > 100:
         findings.say(written.location, "percentage", f"`{key}` of {what} is more than 100 percent.")
         return None
     return float(found.group(1)) / 100
+
+
+def _percent(written: ScalarNode) -> str:
+    """What a bare number most likely means: 0.1 is a share, 10 is a percentage."""
+    value = float(written.text)
+    return f"{100 * value:g}" if 0 < value < 1 else written.text
 
 
 def rate(node: MapNode, key: str, what: str, findings: Findings, *, daily: bool = False) -> tuple[int, int] | None:

@@ -64,11 +64,15 @@ def _playbook(schema: dict[str, Any], named: Named) -> None:
     _one_of(one, named.triggers, "trigger")
     trigger = {key: play["trigger"][key] for key in ("title", "description")}
     play["trigger"] = trigger | {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
-    _one_of(play["tier"], dict.fromkeys(named.tiers, ""), "tier")
+    for key in ("tier", "recovered_to"):
+        _one_of(play[key], dict.fromkeys(named.tiers, ""), "tier")
     _one_of(schema["properties"]["limits"]["properties"]["urgent"]["items"], dict.fromkeys(named.tiers, ""), "tier")
+    digest = schema["properties"]["limits"]["properties"]["digest"]["properties"]
+    _one_of(digest["template"], named.templates, "template")
     steps = schema["definitions"]["step"]["properties"]
     _expressions(schema, named, [play["applies_to"]], score=False)
-    _expressions(schema, named, [play["goal"]["properties"]["when"], steps["stop_if"]])
+    _expressions(schema, named, [play["goal"]["properties"]["when"], steps["stop_if"],
+                                 steps["task"]["properties"]["done_when"]])
     colleagues = _roles(named, COLLEAGUES)
     _one_of(play["owner"], colleagues, "colleague")
     for kind, roles in (("email", ROLES), ("slack", COLLEAGUES), ("webhook", ()), ("task", COLLEAGUES)):
@@ -90,6 +94,10 @@ def _settings(schema: dict[str, Any], named: Named) -> None:
     _one_of(keys["destinations"]["additionalProperties"]["properties"]["channel"], channels, "channel")
     people = {key: person.name for key, person in named.directory.people.items()}
     _one_of(keys["people"]["additionalProperties"]["properties"]["manager"], people, "person")
+    owner = {"type": "string"}
+    _one_of(owner, people | _destinations(named, ""), "person or destination")
+    owners = {key: keys["owners"][key] for key in ("title", "description")}
+    keys["owners"] = owners | {"anyOf": [owner, {"type": "array", "items": owner}]}
 
 
 def _story(schema: dict[str, Any], named: Named) -> None:

@@ -13,6 +13,11 @@ class Findings:
     def __init__(self) -> None:
         self._problems: list[Problem] = []
 
+    @property
+    def count(self) -> int:
+        """How many there are so far; the same one may be among them twice."""
+        return len(self._problems)
+
     def say(self, location: Location, code: str, message: str, hint: str = "", *, word: str = "") -> None:
         """An error: the rules cannot be used like this. `word` is the name that it is about."""
         self._problems.append(Problem(location, code, message, hint, word=word))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from forestall.engine.errors import Location, Problem, RulesError, Severity
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook, Template
-from forestall.engine.rulebook import messages, metrics, playbook, schema, source, triggers, weights
+from forestall.engine.rulebook import by_hand, messages, metrics, playbook, schema, source, triggers, weights
 from forestall.engine.rulebook.causes import causes
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import MapNode, PlainTree, plain
@@ -107,6 +107,8 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Surrounding
     words = scan(roots["metrics"], roots["weights"], findings)
     words.incomplete = documents["weights"].root is None or "signals" not in roots["weights"]
     catalogue = metrics.read(roots["metrics"], words, findings)
+    said, said_text = by_hand.read(rules / by_hand.FILE, catalogue.metrics, findings)
+    catalogue = replace(catalogue, by_hand=said)
     scorecard = weights.read(roots["weights"], words, findings)
     watched = triggers.read(roots["triggers"], words, findings)
     listed = roots["triggers"].get("triggers")
@@ -122,10 +124,11 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Surrounding
                               "Its alerts are kept, but nobody is told; add a play to playbook.yaml.")
     texts = {Path(document.file).name: document.text for document in documents.values()}
     texts |= {f"templates/{name}.md": f"{one.subject}\n\n{one.body}" for name, one in templates.items()}
+    texts |= {by_hand.FILE: said_text} if said_text else {}
     rulebook = Rulebook(
         catalogue=catalogue, scorecard=scorecard, triggers=watched.triggers, plays=book.plays, limits=book.limits,
         templates=templates, digest=_hash(texts), scoring_digest=_scoring_digest(roots),
-        tier_cooldown=watched.cooldown, tier_lasts=watched.lasts,
+        tier_cooldown=watched.cooldown, tier_lasts=watched.lasts, tier_repeat=watched.repeat,
         gone_after=settings.gone_after if settings else 14,
     )
     return rulebook, words
@@ -161,15 +164,21 @@ def _addresses(catalogue: Catalogue, settings: Surroundings | None) -> Addresses
 def _check_templates(templates: dict[str, Template], catalogue: Catalogue, words: Words, findings: Findings) -> None:
     if not templates:
         return
-    from forestall.engine.intervene.templates import problems  # Jinja2 is imported only where there are messages
+    from forestall.engine.intervene.names import kinds_of
+    from forestall.engine.intervene.plainly import surely_sound
 
     follows = {"unknown-name"} if words.incomplete or words.broken else set()
     if any(problem.code == "wrong-kind" for problem in findings.found()):
         follows.add("template-fails")
+    signals = tuple(words.signals)
+    kinds = kinds_of(catalogue, signals)
     for template in templates.values():
         words.used.update(_FACT.findall(template.body + template.subject))
-        findings.extend(problem for problem in problems(template, catalogue, tuple(words.signals))
-                        if problem.code not in follows)
+        if surely_sound(template, kinds):
+            continue
+        from forestall.engine.intervene.templates import problems  # imports Jinja2, which takes a while
+
+        findings.extend(problem for problem in problems(template, catalogue, signals) if problem.code not in follows)
 
 
 def _foreign_files(rules: Path, findings: Findings) -> None:

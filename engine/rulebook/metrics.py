@@ -12,7 +12,8 @@ from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, ScalarNode
 from forestall.engine.rulebook.words import Words, identifiers
 
-ROLE_KINDS = {"revenue": Kind.NUMBER, "renewal": Kind.DATE, "since": Kind.DATE, "opted_out": Kind.FLAG}
+ROLE_KINDS = {"revenue": Kind.NUMBER, "renewal": Kind.DATE, "since": Kind.DATE, "opted_out": Kind.FLAG,
+              "churned_on": Kind.DATE}
 _WHY = "a metric is computed from other metrics only."
 
 
@@ -77,7 +78,7 @@ class _Reader:
                              f"{what} is called a {kind}, but what it computes is a {derived.kind}.",
                              "Leave `kind` out; it follows from `is`.")
             kind = derived.kind
-            for other in ("stale_after", "per"):
+            for other in ("stale_after", "per", "by_hand"):
                 if other in node:
                     findings.say(node.key_location(other), "not-for-computed",
                                  f"{what} is computed, so `{other}` has no meaning for it.", "Take the line away.")
@@ -99,7 +100,7 @@ class _Reader:
             name=name, kind=kind, location=key.location, unit=node.text("unit"), about=node.text("about"),
             stale_after=7 if stale_after is None else stale_after,
             one_of=tuple(item.text for item in node.items("one_of") if isinstance(item, ScalarNode)),
-            derived=derived, per_day=per_day, personal=node.flag("personal"),
+            derived=derived, per_day=per_day, personal=node.flag("personal"), by_hand=node.flag("by_hand"),
         )
 
     def _derived(self, name: str, node: MapNode) -> Expression | None:

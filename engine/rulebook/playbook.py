@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Kind
-from forestall.engine.model.remembered import EMAILS_REMEMBERED
-from forestall.engine.model.rulebook import Existing, Goal, Limits, Play
-from forestall.engine.rulebook import durations, links
+from forestall.engine.model.rulebook import Existing, Goal, Limits, MessageStep, Play
+from forestall.engine.rulebook import durations, limits, links
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode
 from forestall.engine.rulebook.steps import Addresses, StepReader, digest
@@ -33,7 +33,8 @@ def read(root: MapNode, triggers: Collection[str] | None, words: Words, addresse
     reader = _Reader(triggers, words, addresses, findings)
     plays = {entry.key.text: reader.play(entry, entry.value) for entry in root.map("plays")
              if isinstance(entry.value, MapNode)}
-    return Playbook(plays, _limits(root.map("limits"), words, findings), reader.steps.templates)
+    return Playbook(plays, limits.read(root.map("limits"), words, reader.steps.templates, findings),
+                    reader.steps.templates)
 
 
 class _Reader:
@@ -51,7 +52,9 @@ class _Reader:
         applies_to = self._words.expression(node.scalar("applies_to"), self._words.metrics_only(_WHY), Kind.FLAG,
                                             f"`applies_to` of {what}", self._findings)
         holdout = durations.share(node, "holdout", what, self._findings)
-        existing = node.text("existing")
+        existing, started_by = node.text("existing"), node.text("started_by")
+        recovered_to = self._tier(node, "recovered_to", what)
+        usual = Existing.RECORD if recovered_to else Existing.OPEN      # who is well already has not recovered today
         for number, resource in enumerate(node.items("resources"), start=1):
             links.link(resource, f"entry {number} of `resources` of {what}", self._findings)
         return Play(
@@ -59,8 +62,8 @@ class _Reader:
             steps=self.steps.steps(node.items("steps"), name),
             location=entry.key.location,
             digest=digest(node.get("steps")),
-            triggers=self._started_by(node, what),
-            tier=self._tier(node, what),
+            triggers=self._answered(node, what),
+            tier=self._tier(node, "tier", what),
             every=durations.every(node, what, self._findings),
             applies_to=applies_to,
             owner=self.steps.role(node.scalar("owner"), f"`owner` of {what}"),
@@ -70,28 +73,32 @@ class _Reader:
             resources=tuple(item.text for item in node.items("resources") if isinstance(item, ScalarNode)),
             alongside=node.flag("alongside"),
             finish_anyway=node.flag("finish_anyway"),
-            existing=Existing(existing) if existing in set(Existing) else Existing.OPEN,
+            existing=Existing(existing) if existing in set(Existing) else usual,
             about=node.text("about"),
+            recovered_to=recovered_to,
+            escalate=self._escalate(node, what, name),
+            started_by=StartedBy(started_by) if started_by in set(StartedBy) else None,
         )
 
     def _can_start(self, node: MapNode, key: ScalarNode, what: str) -> None:
-        if "every" in node and "trigger" in node:
-            self._findings.say(node.key_location("trigger"), "too-many",
-                               f"{what} has `every` and `trigger`: it recurs by the calendar or answers an alert.",
+        also = next((other for other in ("trigger", "recovered_to") if other in node), "")
+        if "every" in node and also:
+            self._findings.say(node.key_location(also), "too-many",
+                               f"{what} has `every` and `{also}`: it recurs by the calendar or answers an alert.",
                                "Make two plays of it.")
         elif "every" in node and "tier" not in node:
             self._findings.say(node.key_location("every"), "never-starts",
                                f"{what} has `every` but no `tier`, so nobody knows for whom it recurs.",
                                "Add `tier: healthy`, or another tier.")
-        elif "trigger" not in node and "tier" not in node and not self._misspelt(node):
+        elif not also and "tier" not in node and not self._misspelt(node):
             self._findings.say(key.location, "never-starts", f"{what} can never start.",
-                               "Add `trigger: NAME`, or `tier: NAME`.")
+                               "Add `trigger: NAME`, `tier: NAME` or `recovered_to: NAME`.")
 
     def _misspelt(self, node: MapNode) -> bool:
-        """Whether a key may be a misspelt `trigger` or `tier`; the schema names it."""
-        return any(did_you_mean(key, ["trigger", "tier"]) for key in node.entries)
+        """Whether a key may be a misspelt `trigger`, `tier` or `recovered_to`; the schema names it."""
+        return any(did_you_mean(key, ["trigger", "tier", "recovered_to"]) for key in node.entries)
 
-    def _started_by(self, node: MapNode, what: str) -> tuple[str, ...]:
+    def _answered(self, node: MapNode, what: str) -> tuple[str, ...]:
         written = node.get("trigger")
         items = written.items if isinstance(written, ListNode) else (written,)
         names: list[str] = []
@@ -106,18 +113,30 @@ class _Reader:
                 self._findings.say(item.location, "unknown-trigger",
                                    f"`trigger` of {what} names no trigger: `{item.text}`.",
                                    f"{item.text} is a tier: write `tier: {item.text}`." if tier
+                                   else f"Write several as a list: [{item.text}]." if "," in item.text
                                    else did_you_mean(item.text, self._triggers) or "Add it to triggers.yaml.",
                                    word=item.text)
             names.append(item.text)
         self._words.used.update(names)
         return tuple(dict.fromkeys(names))
 
-    def _tier(self, node: MapNode, what: str) -> str:
-        written = node.scalar("tier")
+    def _escalate(self, node: MapNode, what: str, play: str) -> MessageStep | None:
+        if "escalate" not in node:
+            return None
+        if "within" not in node or "every" in node:
+            lacking = "no `within`: nobody knows when its time has passed" if "within" not in node else \
+                "`every`: no alert stands open for it"
+            self._findings.say(node.key_location("escalate"), "never-escalates",
+                               f"{what} has `escalate` and {lacking}.", "Take `escalate` away." if "within" in node
+                               else "Add `within: 24 hours`, or take `escalate` away.")
+        return self.steps.escalation(node.map("escalate"), play)
+
+    def _tier(self, node: MapNode, key: str, what: str) -> str:
+        written = node.scalar(key)
         if written is None or not isinstance(written.value, str):
             return ""
         if self._words.tiers and written.text not in self._words.tiers:
-            self._findings.say(written.location, "unknown-tier", f"`tier` of {what} names no tier: `{written.text}`.",
+            self._findings.say(written.location, "unknown-tier", f"`{key}` of {what} names no tier: `{written.text}`.",
                                did_you_mean(written.text, self._words.tiers)
                                or f"There are: {', '.join(self._words.tiers)}.", word=written.text)
         self._words.used.add(written.text)
@@ -130,32 +149,3 @@ class _Reader:
                                       self._findings)
         within = durations.days(goal, "within", what, self._findings, business=True, least=1)
         return None if when is None or within is None else Goal(when, within)
-
-
-def _limits(node: MapNode, words: Words, findings: Findings) -> Limits:
-    plays = node.scalar("plays_per_account")
-    if plays is not None and isinstance(plays.value, int) and plays.value > 1:
-        findings.say(plays.location, "not-built", "`plays_per_account` other than 1 is not built yet.",
-                     "Write 1; a play with `alongside: true` runs beside others.")
-    urgent: list[str] = []
-    for item in node.items("urgent"):
-        if isinstance(item, ScalarNode) and isinstance(item.value, str):
-            if words.tiers and item.text not in words.tiers:
-                findings.say(item.location, "unknown-tier", f"`urgent` names no tier: `{item.text}`.",
-                             did_you_mean(item.text, words.tiers) or f"There are: {', '.join(words.tiers)}.",
-                             word=item.text)
-            urgent.append(item.text)
-    tasks = durations.rate(node, "tasks_per_csm", "`limits`", findings, daily=True)
-    guard = node.number("per_play")
-    emails = durations.rate(node, "emails_per_account", "`limits`", findings)
-    if emails is not None and emails[1] > EMAILS_REMEMBERED:
-        written = node.scalar("emails_per_account")
-        findings.say(written.location if written else node.location, "too-long",
-                     f"`emails_per_account` looks back too far: emails are forgotten after {EMAILS_REMEMBERED} days.",
-                     f"Write at most {EMAILS_REMEMBERED} days.")
-    return Limits(
-        emails_per_account=emails,
-        tasks_per_csm=tasks[0] if tasks else None,
-        per_play=200 if guard is None else int(guard),
-        urgent=tuple(urgent),
-    )

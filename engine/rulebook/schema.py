@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forestall.engine.errors import Location, Problem
 from forestall.engine.language.nearest import nearest
+from forestall.engine.rulebook.fits import fits
 from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode, follow, plain
 from forestall.engine.rulebook.trail import subject
 
@@ -22,6 +24,7 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 RULE_SCHEMAS = ("metrics", "weights", "triggers", "playbook", "settings")
 READER_SAYS = "x-said-by-reader"     # the reader of this value has a better sentence than the schema
 READER_NAMES = "x-names-said-by-reader"      # the same, for texts that are none of the `enum`
+_GLUED = re.compile(r"[^:\s]+:[^:\s]+")
 _MANY = 3       # unknown keys besides the first: then it is not the keys that are wrong
 _KINDS = {
     "string": "a text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
@@ -31,9 +34,12 @@ _KINDS = {
 
 def check(root: MapNode, schema: str) -> list[Problem]:
     """Everything in `root` that schemas/`schema`.json does not allow."""
+    tree = plain(root)
+    if fits(tree, _schema(schema), _schema(schema)):
+        return []
     errors: list[tuple[ValidationError, _Place]] = []
     odd: dict[tuple[str | int, ...], tuple[_Place, list[str]]] = {}
-    for error in _validator(schema).iter_errors(plain(root)):
+    for error in _validator(schema).iter_errors(tree):
         path = list(error.absolute_path)
         node, key = follow(root, path)
         place = _Place(schema, root, node, path, key)
@@ -128,8 +134,9 @@ def _said(error: ValidationError, place: _Place) -> Iterator[Problem]:
 def _name_refused(error: ValidationError, place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
     if rule.get(READER_SAYS) or not isinstance(place.node, MapNode):
         return
-    yield Problem(place.node.key_location(str(error.instance)), "wrong-name", f"`{error.instance}` is no usable name.",
-                  f"Use {rule.get('x-must', 'at least one letter')}.")
+    name = str(error.instance)
+    yield Problem(place.node.key_location(name), "wrong-name", f"`{name}` is no usable name.",
+                  f"Use {rule.get('x-must', 'at least one letter')}.", word=name)
 
 
 def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
@@ -151,7 +158,7 @@ def _unknown_keys(place: _Place, rule: Mapping[str, Any]) -> Iterator[Problem]:
             return
         close = nearest(word, (key for key, value in allowed.items() if not value.get("x-not-built")))
         home = _homes().get(word)
-        if home and (close is None or home[0] != place.schema):
+        if home and (close is None or (home[0] != place.schema and close not in (word[:-1], f"{word}s"))):
             hint = f"It belongs to {home[1]}."
         elif close:
             hint = f"Did you mean `{close}`?"
@@ -198,11 +205,15 @@ def _wrong_type(place: _Place, rule: Mapping[str, Any], wanted: str | list[str])
         keys = ", ".join(rule.get("properties", {}))
         return Problem(place.whole, "wrong-type", f"{place.name} must be {need}, not {has}.",
                        f"Its keys are: {keys}." if keys else "")
+    if node.value is None and place.key is not None and _GLUED.fullmatch(place.key.text):
+        key, _, value = place.key.text.partition(":")
+        return Problem(place.whole, "yaml", f"there is no space after the colon of `{place.key.text}`.",
+                       f"Write `{key}: {value}`.")
     if node.value is None:
         return Problem(place.whole, "empty", f"{place.name} is empty.", "Give it a value, or take the line away.")
     hint = ""
     if {"number", "integer"} & set(kinds) and isinstance(node.value, str):
-        bare = node.text.replace(",", "").replace("_", "").replace(" ", "")
+        bare = node.text.replace(",", "").replace("_", "").replace(" ", "").removesuffix("%")
         if bare.replace(".", "", 1).lstrip("-").isdigit():
             hint = f"Write {bare}" + (" without quotes." if node.quoted else ".")
     elif "boolean" in kinds:
@@ -212,8 +223,20 @@ def _wrong_type(place: _Place, rule: Mapping[str, Any], wanted: str | list[str])
     elif "array" in kinds:
         hint = f"Write a list: [{node.text}]."
     elif "object" in kinds:
-        hint = "Write its keys on lines of their own, indented below it."
+        hint = _as_keys(node.text, rule)
     return Problem(node.location, "wrong-type", f"{place.name} must be {need}, not {_called(node)}.", hint)
+
+
+def _as_keys(text: str, rule: Mapping[str, Any]) -> str:
+    """How to write a text as keys and values."""
+    keys = [key for key, value in rule.get("properties", {}).items() if not value.get("x-not-built")]
+    word, _, rest = text.partition(" ")
+    if word in keys and rest:
+        return f"Put a colon after its first word: `{word}: {rest}`."
+    needed = ", ".join(f"{key}: …" for key in rule.get("required", ()))
+    if needed:
+        return f"Write {{{needed}}}."
+    return f"Its keys are: {', '.join(keys)}." if keys else "Write its keys on lines of their own, indented below it."
 
 
 def _not_one_of(place: _Place, allowed: list[Any]) -> Problem:

@@ -34,6 +34,10 @@ class _Loader(_Base):  # type: ignore[misc]
 
     yaml_implicit_resolvers: dict[str, object] = {}
 
+    def resolve(self, kind: type, value: object, implicit: object) -> str:
+        """The tag of a node, asked for each of them; it means nothing here."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -107,6 +111,8 @@ def meaning(text: str) -> Plain:
         return None
     if text in _FLAGS:
         return _FLAGS[text]
+    if text[0] not in "+-.0123456789":
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
@@ -127,11 +133,12 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def node(self, node: yaml.Node, depth: int) -> Node:
-        where = Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = node.start_mark
+        where = Location(self._file, mark.line + 1, mark.column + 1)
         if depth > MAX_DEPTH:
             self._say(where, "too-deep", "this is nested too deeply.", "Use fewer levels.")
             return ListNode((), where)
-        first = self._text[node.start_mark.index : node.start_mark.index + 1]
+        first = self._text[mark.index : mark.index + 1]
         if first == "&":
             self._say(where, "anchor", "an anchor (`&`) is not used in rules.", "Write the value out.")
         elif first == "!":

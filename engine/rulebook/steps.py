@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Roles
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep, WebhookStep
+from forestall.engine.model.rulebook import (
+    EmailStep,
+    MessageStep,
+    SlackStep,
+    Step,
+    StopIfStep,
+    TaskStep,
+    WaitStep,
+    WebhookStep,
+)
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode, plain
@@ -65,6 +74,22 @@ class StepReader:
                     found.append(step)
         return tuple(found)
 
+    def escalation(self, node: MapNode, play: str) -> MessageStep | None:
+        """The one message of `escalate`: to a colleague or a destination, never to the customer."""
+        if len(node.entries) != 1:
+            return None      # the schema has said it
+        entry = next(iter(node))
+        written = entry.value.scalar("to") if isinstance(entry.value, MapNode) else None
+        if written is not None and written.text == "contact":
+            self._findings.say(written.location, "wrong-recipient",
+                               f"`escalate` of play {play} cannot go to contact: it is for colleagues.",
+                               "Name csm, executive, csm.manager or a destination.")
+            return None
+        step = self._step(entry, set(), f"`escalate` of play {play}")
+        if isinstance(step, (EmailStep, SlackStep, WebhookStep)):
+            return replace(step, id=f"escalate-{step.id}")
+        return None
+
     def role(self, written: ScalarNode | None, what: str) -> str:
         """A colleague's role, such as the owner of a play; "" when it is missing or wrong."""
         if written is None or not isinstance(written.value, str):
@@ -79,7 +104,7 @@ class StepReader:
         what = f"`{kind}` of {what}"
         if kind == "wait" and isinstance(node, ScalarNode) and node.value is not None:
             count = durations.whole_days(node, what, self._findings)
-            return None if count is None else WaitStep(name, count, place)
+            return None if count is None else WaitStep(name, count[0], place, business=count[1])
         if kind == "stop_if" and isinstance(node, ScalarNode):
             condition = self._words.expression(node, self._vocabulary, Kind.FLAG, what, self._findings)
             return None if condition is None else StopIfStep(name, condition, place)
@@ -96,7 +121,9 @@ class StepReader:
                 return WebhookStep(name, self._to(node, (), "webhook", what), template, place)
             case "task":
                 person = self.role(node.scalar("for"), f"`for` of {what}")
-                return TaskStep(name, person, self._to(node, COLLEAGUES, "", what), template, place)
+                done_when = self._words.expression(node.scalar("done_when"), self._vocabulary, Kind.FLAG,
+                                                   f"`done_when` of {what}", self._findings)
+                return TaskStep(name, person, self._to(node, COLLEAGUES, "", what), template, place, done_when)
         return None
 
     def _id(self, kind: str, node: Node, ids: set[str], what: str) -> str:

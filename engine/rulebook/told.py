@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from forestall.engine.model.catalogue import Metric
+from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Expression
 from forestall.engine.model.rulebook import (
     EmailStep,
@@ -74,7 +75,9 @@ def told_trigger(trigger: Trigger) -> Told:
     return _said({
         "when": _text(trigger.when), "clear_when": _text(trigger.clear_when), "severity": trigger.severity or "tier",
         "cooldown": _days(trigger.cooldown), "lasts": _days(trigger.lasts), "existing": str(trigger.existing),
-        "about": trigger.about,
+        "repeat": "" if trigger.repeat is None else _days(trigger.repeat),
+        "renamed_from": ", ".join(trigger.renamed_from), "about": trigger.about,
+        "started_by": "" if trigger.started_by is StartedBy.DATA else trigger.started_by,
     })
 
 
@@ -88,7 +91,9 @@ def told_play(play: Play) -> Told:
         "within": "" if play.within is None else _days(play.within), "goal": _goal(play.goal),
         "holdout": _percent(play.holdout), "resources": ", ".join(play.resources),
         "alongside": _flag(play.alongside), "finish_anyway": _flag(play.finish_anyway),
-        "existing": str(play.existing) if play.tier else "", "about": play.about,
+        "existing": str(play.existing) if play.tier or play.recovered_to else "", "about": play.about,
+        "recovered_to": play.recovered_to, "escalate": told_step(play.escalate) if play.escalate else "",
+        "started_by": play.started_by or "",
     })
 
 
@@ -105,7 +110,7 @@ def told_step(step: Step) -> str:
         case TaskStep():
             return f"task for {step.person}, to {step.to}, template {step.template}"
         case WaitStep():
-            return f"wait {_days(step.days)}"
+            return f"wait {_days(step.days)}" if not step.business else f"wait {step.days} business days"
         case StopIfStep():
             return f"stop_if {_text(step.condition)}"
 
@@ -117,8 +122,14 @@ def told_limits(book: Rulebook) -> Told:
     return _said({
         "emails_per_account": f"{emails[0]} per {_days(emails[1])}" if emails else "",
         "tasks_per_csm": f"{limits.tasks_per_csm} per day" if limits.tasks_per_csm is not None else "",
-        "per_play": str(limits.per_play) if limits.per_play is not None else "", "urgent": ", ".join(limits.urgent),
+        "messages_per_person": "" if limits.messages_per_person is None else f"{limits.messages_per_person} per day",
+        "digest": f"{limits.digest.template} by {limits.digest.by}" if limits.digest else "",
+        "per_play": str(limits.per_play) if limits.per_play is not None else "",
+        "times_usual": f"{limits.times_usual:g}" if limits.times_usual is not None else "",
+        "quiet_hours": "-".join(f"{one:%H:%M}" for one in limits.quiet_hours or ()),
+        "holidays": ", ".join(map(str, limits.holidays)), "urgent": ", ".join(limits.urgent),
         "cooldown of alerts by tier": _days(book.tier_cooldown), "lasts of alerts by tier": _days(book.tier_lasts),
+        "repeat of alerts by tier": "" if book.tier_repeat is None else _days(book.tier_repeat),
     })
 
 

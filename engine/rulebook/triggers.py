@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.remembered import ALERTS_REMEMBERED
 from forestall.engine.model.rulebook import Existing, Trigger
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
-from forestall.engine.rulebook.nodes import Entry, MapNode
+from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode
 from forestall.engine.rulebook.words import Words
 
 DEFAULTS = {"cooldown": 14, "lasts": 30}
@@ -23,6 +24,7 @@ class Watched:
     triggers: dict[str, Trigger]
     cooldown: int
     lasts: int
+    repeat: int | None
 
 
 def read(root: MapNode, words: Words, findings: Findings) -> Watched:
@@ -30,7 +32,31 @@ def read(root: MapNode, words: Words, findings: Findings) -> Watched:
     reader = _Reader(root.map("defaults"), words, findings)
     found = {entry.key.text: trigger for entry in root.map("triggers")
              if (trigger := reader.trigger(entry)) is not None}
-    return Watched(found, reader.defaults["cooldown"], reader.defaults["lasts"])
+    _renamings(root.map("triggers"), findings)
+    return Watched(found, reader.defaults["cooldown"], reader.defaults["lasts"], reader.repeat)
+
+
+def _renamings(triggers: MapNode, findings: Findings) -> None:
+    """A name goes to one trigger, and to none while a trigger still bears it."""
+    heirs: dict[str, str] = {}
+    for entry in triggers:
+        for written in _earlier(entry.value):
+            if written.text in triggers.entries:
+                findings.say(written.location, "both-names",
+                             f"trigger {entry.key.text} says it was {written.text} before, and {written.text} is still "
+                             "a trigger.", "Take one of the two away; the alerts can go on under one name only.")
+            elif heirs.setdefault(written.text, entry.key.text) != entry.key.text:
+                findings.say(written.location, "both-names",
+                             f"trigger {entry.key.text} says it was {written.text} before, and so does "
+                             f"{heirs[written.text]}.", "Keep the line where the alerts shall go on.")
+
+
+def _earlier(node: Node | None) -> list[ScalarNode]:
+    """The names that a trigger had before."""
+    if not isinstance(node, MapNode):
+        return []
+    found = node.items("renamed_from") or (node.get("renamed_from"),)
+    return [one for one in found if isinstance(one, ScalarNode) and isinstance(one.value, str)]
 
 
 class _Reader:
@@ -42,6 +68,7 @@ class _Reader:
         self._defaults = defaults
         self.defaults = {key: self._duration(defaults, key, "`defaults`", standard)
                          for key, standard in DEFAULTS.items()}
+        self.repeat = durations.days(defaults, "repeat", "`defaults`", findings, least=1)
         self._severity = self._severity_of(defaults, "`defaults`")
 
     def trigger(self, entry: Entry) -> Trigger | None:
@@ -56,13 +83,18 @@ class _Reader:
                                             f"`clear_when` of {what}", self._findings)
         severity = self._severity_of(node, what) if "severity" in node else self._severity
         cooldown, lasts = (self._duration(node, key, what, self.defaults[key]) for key in ("cooldown", "lasts"))
+        repeat = durations.days(node, "repeat", what, self._findings, least=1)
         existing = node.text("existing") or self._defaults.text("existing")
+        started_by = node.text("started_by")
         if when is None:
             return None
         return Trigger(
             name=entry.key.text, when=when, location=entry.key.location, clear_when=clear_when,
             about=node.text("about"), severity=severity, cooldown=cooldown, lasts=lasts,
             existing=Existing(existing) if existing in set(Existing) else Existing.OPEN,
+            started_by=StartedBy(started_by) if started_by in set(StartedBy) else StartedBy.DATA,
+            repeat=self.repeat if repeat is None else repeat,
+            renamed_from=tuple(one.text for one in _earlier(node)),
         )
 
     def _duration(self, node: MapNode, key: str, what: str, standard: int) -> int:
@@ -81,6 +113,7 @@ class _Reader:
         if self._words.tiers and written.text not in self._words.tiers:
             self._findings.say(written.location, "unknown-tier",
                                f"`severity` of {what} names no tier: `{written.text}`.",
-                               did_you_mean(written.text, self._words.tiers) or "Write `tier` for the account's own.",
+                               did_you_mean(written.text, self._words.tiers)
+                               or f"Write {', '.join(self._words.tiers)}, or `tier` for the account's own.",
                                word=written.text)
         return written.text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from forestall.engine.language.check import Vocabulary, check
 from forestall.engine.language.functions import FUNCTIONS
@@ -34,6 +35,13 @@ def identifiers(text: str) -> Iterator[str]:
     """The words of an expression outside of quotes."""
     return (found.group(1) for found in _WORD.finditer(text) if found.group(1))
 
+
+# Texts of which nothing had to be said, among the same names, as (text, term): rules loaded again have most of them.
+_SOUND: dict[tuple[str, int, Kind | None], tuple[str, Term]] = {}
+_NUMBERS: dict[object, int] = {}      # of what a vocabulary allows; none is given twice
+_NUMBER = count()
+MOST_SOUND, MOST_NUMBERS = 5000, 500
+
 # What the history itself says of an account and a day (see engine/detect/history_sql.py).
 COLUMNS = frozenset({"account", "as_of", "day", "first_day", "named_day", "back"})
 
@@ -58,9 +66,14 @@ class Words:
     wrong_roles: set[str] = field(default_factory=set)
     incomplete: bool = False
     used: set[str] = field(default_factory=set)
+    _vocabularies: dict[tuple[object, ...], Vocabulary] = field(default_factory=dict)
+    _numbers: dict[int, int] = field(default_factory=dict)
 
     def conditions(self) -> Vocabulary:
         """For triggers, goals and stop_if: metrics, signals, the score and the tier."""
+        return self._once(("conditions",), self._conditions)
+
+    def _conditions(self) -> Vocabulary:
         names = self._metrics(personal=False)
         names |= {name: Name(name, Kind.NUMBER, NameRole.SIGNAL) for name in self.signals}
         names |= {"score": Name("score", Kind.NUMBER, NameRole.SCORE), "tier": Name("tier", Kind.TEXT, NameRole.TIER)}
@@ -71,6 +84,9 @@ class Words:
 
     def metrics_only(self, why: str, *, personal: bool = False, history: bool = True) -> Vocabulary:
         """Metrics alone; `why` says why the score and what makes it may not stand there."""
+        return self._once((why, personal, history), lambda: self._metrics_only(why, personal, history))
+
+    def _metrics_only(self, why: str, personal: bool, history: bool) -> Vocabulary:
         absent = dict.fromkeys([*self.signals, *self.parts, "score", "tier"], why)
         if not personal:
             absent |= dict.fromkeys(self.personal, _PERSONAL)
@@ -82,19 +98,28 @@ class Words:
         if written is None or not isinstance(written.value, str):
             return None
         self.used.update(identifiers(written.text))
+        key = (written.text, self._number(vocabulary), want)
+        if key in _SOUND:
+            return Expression(*_SOUND[key], location=written.place(len(written.text) - len(written.text.lstrip())))
+        said = findings.count
         checked = check(written.text, written.place, vocabulary, want, what)
         if checked.expression is None:
             follows = self.broken.intersection(identifiers(written.text))
             findings.extend(problem for problem in checked.problems
                             if not follows and not (self.incomplete and problem.code == "unknown-name"))
             return None
-        for text, name, options in self._strange_texts(checked.expression.term):
+        strange = list(self._strange_texts(checked.expression.term))
+        for text, name, options in strange:
             at = max(written.text.find(f'"{text}"'), written.text.find(f"'{text}'"), 0)
             kind = "tier" if name == "tier" else f"value of {name}"
             findings.say(written.place(at), "unknown-text", f"in {what}, no {kind} is called \"{text}\".",
                          did_you_mean(text, options) or f"There are: {', '.join(options)}.", word=text)
-        if want is Kind.FLAG:
+        if want is Kind.FLAG and not strange:
             self._certain(checked.expression, what, findings)
+        if findings.count == said:
+            if len(_SOUND) >= MOST_SOUND:
+                _SOUND.clear()
+            _SOUND[key] = checked.expression.text, checked.expression.term
         return checked.expression
 
     def _certain(self, condition: Expression, what: str, findings: Findings) -> None:
@@ -108,6 +133,23 @@ class Words:
             findings.warn(condition.location, "always-true",
                           f"{what} is true for every account whose facts are known.",
                           "Look at its numbers and texts, and whether `and` is meant where `or` stands.")
+
+    def _once(self, which: tuple[object, ...], make: Callable[[], Vocabulary]) -> Vocabulary:
+        """The vocabulary of all that is known by now; only metrics become more while the files are read."""
+        key = (*which, len(self.metrics), len(self.signals))
+        if key not in self._vocabularies:
+            self._vocabularies[key] = make()
+        return self._vocabularies[key]
+
+    def _number(self, vocabulary: Vocabulary) -> int:
+        """The same for vocabularies that allow the same."""
+        if id(vocabulary) not in self._numbers:
+            if len(_NUMBERS) >= MOST_NUMBERS:
+                _NUMBERS.clear()
+            allows = (frozenset(vocabulary.names.values()), vocabulary.history, vocabulary.per_day, self.tiers,
+                      frozenset(self.one_of.items()))
+            self._numbers[id(vocabulary)] = _NUMBERS.setdefault(allows, next(_NUMBER))
+        return self._numbers[id(vocabulary)]
 
     def _metrics(self, personal: bool) -> dict[str, Name]:
         return {name: found for name, found in self.metrics.items() if personal or name not in self.personal}

@@ -100,6 +100,8 @@ def _rest(here: Location, what: str, written: str, column: int, file: str, lines
     if "expected key" in what and re.search(r":\s+(['\"{\[])", written[:column]):
         return Problem(here, "yaml", "something stands after the closing quote or bracket.",
                        "Put the whole value in quotes; inside 'single' quotes you may use \"double\" ones.")
+    if "expected '-'" in what and re.match(r"-\w", written[column:]):
+        return Problem(here, "yaml", "there is no space after the dash.", f"Write `- {written[column + 1:].strip()}`.")
     if "expected '-'" in what:
         return Problem(here, "yaml", "a key stands where the next `- ` of the list was expected.",
                        "Indent the list below a key, or start this line with `- `.")

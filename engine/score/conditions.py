@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import Rulebook, StopIfStep
+from forestall.engine.model.rulebook import Rulebook, StopIfStep, TaskStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Conditions:
             for step in play.steps:
                 if isinstance(step, StopIfStep):
                     found["play", play.name, f"stop_if {step.id}"] = step.condition
+                if isinstance(step, TaskStep) and step.done_when is not None:
+                    found["play", play.name, f"done_when {step.id}"] = step.done_when
         return cls(tuple(found.values()), {key: number for number, key in enumerate(found)})
 
     @property
@@ -54,6 +56,10 @@ class Conditions:
     def goal(self, play: str) -> int | None:
         """What a play is for; None: it has no goal."""
         return self.index.get(("play", play, "goal"))
+
+    def done_when(self, play: str, step: str) -> int | None:
+        """What closes a task; None: a person says so."""
+        return self.index.get(("play", play, f"done_when {step}"))
 
     def stop_if(self, play: str, step: str) -> int:
         """The condition of a `stop_if` step."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 
 import pyarrow
 
@@ -81,22 +82,43 @@ class Evaluator:
                   for account in sorted(set(accounts))]
         if not wanted:
             return {}
-        found: dict[tuple[str, date], Facts] = {}
-        for row in self._run(history, self._details, min(accounts_by_day), max(accounts_by_day), wanted).to_pylist():
-            day = from_epoch(row["day"])
-            values = {name.removeprefix("f_"): self._value(name.removeprefix("f_"), value)
-                      for name, value in row.items() if name.startswith("f_")}
-            found[row["account"], day] = Facts(row["account"], day, row["score"], row["tier"], values)
+        table = self._run(history, self._details, min(accounts_by_day), max(accounts_by_day), wanted)
+        names = [name.removeprefix("f_") for name in table.column_names if name.startswith("f_")]
+        values = zip(*(self._values(name, table[f"f_{name}"].to_pylist()) for name in names), strict=True)
+        days = {day: from_epoch(day) for day in set(table["day"].to_pylist())}
+        heads = zip(*(table[name].to_pylist() for name in ("account", "day", "score", "tier")), strict=True)
+        return {(account, days[day]): Facts(account, days[day], score, tier, dict(zip(names, row, strict=True)))
+                for (account, day, score, tier), row in zip(heads, values, strict=True)}
+
+    def past(self, history: History, accounts: Iterable[str], days: Sequence[date],
+             names: Iterable[str]) -> Mapping[str, Mapping[str, Sequence[Value]]]:
+        """Score and these metrics on some days, for charts: account → name → a value for each day, in their order."""
+        wanted = [(account, to_epoch(day)) for account in sorted(set(accounts)) for day in days]
+        if not wanted:
+            return {}
+        kept = ("score", *sorted(set(names) - {"score"}))
+        table = self._run(history, self._details, min(days), max(days), wanted,
+                          ("account", "day", "score", *(f"f_{name}" for name in kept[1:])))
+        place = {to_epoch(day): at for at, day in enumerate(days)}
+        at = [place[day] for day in table["day"].to_pylist()]
+        owners = table["account"].to_pylist()
+        found: dict[str, dict[str, list[Value]]] = {
+            account: {name: [None] * len(days) for name in kept} for account in set(owners)}
+        for name in kept:
+            values = table["score" if name == "score" else f"f_{name}"].to_pylist()
+            for account, day, value in zip(owners, at, self._values(name, values), strict=True):
+                found[account][name][day] = value
         return found
 
-    def _value(self, name: str, value: object) -> Value:
+    def _values(self, name: str, values: list[Any]) -> list[Value]:
+        """The values of one column, each in the type of its kind."""
         metric = self.rulebook.catalogue.metrics.get(name)
-        if metric is not None and metric.kind is Kind.DATE and isinstance(value, int):
-            return from_epoch(value)
-        return value if isinstance(value, (float, str, bool)) else None
+        if metric is not None and metric.kind is Kind.DATE:
+            return [from_epoch(value) if isinstance(value, int) else None for value in values]
+        return [value if isinstance(value, (float, str, bool)) else None for value in values]
 
     def _run(self, history: History, query: Query, first: date, last: date,
-             wanted: Sequence[tuple[str, int]] | None) -> pyarrow.Table:
+             wanted: Sequence[tuple[str, int]] | None, columns: Sequence[str] = ("*",)) -> pyarrow.Table:
         """The rows of a query from `first` through `last`, or only those of the `wanted` accounts and days."""
         accounts = None if wanted is None else sorted({account for account, _ in wanted})
         since = first - timedelta(days=query.back)
@@ -108,7 +130,7 @@ class Evaluator:
                     "day": pyarrow.array([day for _, day in wanted], pyarrow.int64())}))
                 only = " AND (account, day) IN (SELECT account, day FROM wanted)"
             return reading.rows(
-                f"SELECT * FROM ({query.statement}) AS answer "
+                f"SELECT {', '.join(columns)} FROM ({query.statement}) AS answer "
                 f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)}{only} ORDER BY day, account")
 
     @cached_property

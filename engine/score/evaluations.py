@@ -88,6 +88,14 @@ class DayOfEvaluations:
         true = compute.not_equal(compute.bit_wise_and(self._table[f"truths{index // TRUTHS_AT_ONCE}"], bit), 0)
         return self._table["account"].filter(compute.and_(true, compute.invert(self._table["gone"])))
 
+    def churned(self) -> dict[str, date]:
+        """Account → the day on which it left, of those that have left by now; empty where no metric says it."""
+        if "churned_on" not in self._table.column_names:
+            return {}
+        left = self._table.filter(compute.less_equal(self._table["churned_on"], to_epoch(self.day)))
+        return {account: from_epoch(day) for account, day in zip(
+            left["account"].to_pylist(), left["churned_on"].to_pylist(), strict=True)}
+
     def take(self, rows: list[int]) -> Iterator[AccountDay]:
         """The rows with these numbers as nouns, in their order."""
         chosen = self._table.take(pyarrow.array(rows, pyarrow.int64()))
@@ -102,7 +110,7 @@ class DayOfEvaluations:
                 name=columns["name"][index] or columns["account"][index], contact=columns["contact"][index] or "",
                 csm=columns["csm"][index] or "", executive=columns["executive"][index] or "",
                 revenue=columns["revenue"][index], renewal=from_epoch(renewal) if renewal is not None else None,
-                opted_out=columns["opted_out"][index] is True)
+                opted_out=columns["opted_out"][index] is True, time_zone=columns["time_zone"][index] or "")
 
 
 class Evaluations(Protocol):

@@ -148,7 +148,7 @@ def _metric(rulebook: Rulebook, name: str) -> Name:
 def _roles(rulebook: Rulebook, values: Values) -> dict[str, Column]:
     empty = {"revenue": "float64", "renewal": "int64", "opted_out": "boolean"}
     found: dict[str, Column] = {}
-    for role in ROLES:
+    for role in (*ROLES, *(["churned_on"] if rulebook.catalogue.roles.churned_on else [])):
         metric = getattr(rulebook.catalogue.roles, role)
         if metric:
             name = _metric(rulebook, metric)

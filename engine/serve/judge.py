@@ -1,7 +1,8 @@
-"""Rules judged in a process of their own: loaded, checked and compiled there, so that no pass waits for it.
+"""Rules judged and compiled in processes of their own, so that no pass that runs waits for it.
 
-Loading and compiling is work for the interpreter. In a thread it would take turns with a pass that runs; the process
-here has an interpreter of its own, is kept, and has imported everything before the first save.
+Loading and compiling is work for the interpreter. In a thread it would take turns with a pass that runs; the processes
+here have interpreters of their own, are kept, and have imported everything before the first save. There are two: while
+the queries of one set are compiled, the next save is judged.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,15 +24,15 @@ from forestall.engine.rulebook.loader import inspect
 from forestall.engine.score.evaluate import Compiled
 from forestall.engine.settings import Settings
 
-NICENESS = 5      # a pass that runs goes first
+NICENESS = 5           # of checking: a pass that runs goes first
+COMPILING = 19         # of compiling, for which only a pass that begins just now can wait
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a set: a rulebook with its compiled queries, or errors. `problems` also holds warnings."""
+    """What became of a set: a rulebook, or errors. `problems` also holds warnings."""
 
     rulebook: Rulebook | None
-    compiled: Compiled | None
     problems: tuple[Problem, ...]
 
     @property
@@ -41,49 +42,85 @@ class Judged:
 
 
 class Judge:
-    """Holds the process. `settings` are what the rules must fit into, `dialect` what queries are compiled to."""
+    """Holds the processes. `settings` are what the rules must fit into, `dialect` what queries are compiled to."""
 
     def __init__(self, settings: Settings, dialect: str) -> None:
         self._settings, self._dialect = settings, dialect
-        self._pool: ProcessPoolExecutor | None = None
+        self._checking: ProcessPoolExecutor | None = None
+        self._compiling: ProcessPoolExecutor | None = None
+        self._last: Future[Compiled] | None = None
 
     def judge(self, folder: Path, shown: Path) -> Judged:
         """The set in `folder`, whose problems are told as if it stood in `shown`. UsageError when it cannot be done."""
+        self._begun()
+        assert self._checking is not None
         try:
-            found: Future[Judged] = self._process().submit(_judge, folder, self._settings, self._dialect)
-            judged = found.result()
+            judged = self._checking.submit(_judge, folder, self._settings).result()
         except BrokenProcessPool:
-            self.close()
+            self._checking.shutdown()
+            self._checking = None
             raise UsageError.one(Location(str(shown)), "reload-ended", "the process that checks new rules was ended.",
                                  "It is started again. If it stays so, give this machine more memory.") from None
         except Exception as error:      # a fault of ours: it must not stop the rules that are in force
-            said = str(error).splitlines() or [""]
-            judged = Judged(None, None, (Problem(
-                Location(str(shown)), "not-compiled", f"these rules cannot be compiled ({type(error).__name__}: "
-                f"{said[0]}).", "This is a fault of Forestall: please report it. What is in force goes on."),))
+            judged = Judged(None, (fault(error, shown),))
         return replace(judged, problems=tuple(_moved(problem, folder, shown) for problem in judged.problems))
 
+    def compile(self, rulebook: Rulebook) -> Future[Compiled]:
+        """The queries of a rulebook, when they are compiled. What was asked for before and has not begun is left."""
+        self._begun()
+        assert self._compiling is not None
+        if self._last is not None:
+            self._last.cancel()
+        try:
+            self._last = self._compiling.submit(Compiled.of, rulebook, self._dialect)
+        except BrokenProcessPool:
+            self._compiling.shutdown()
+            self._compiling = None
+            return self.compile(rulebook)
+        return self._last
+
     def close(self) -> None:
-        """End the process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        """End the processes."""
+        for pool in (self._checking, self._compiling):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+        self._checking = self._compiling = None
 
-    def _process(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin)
-        return self._pool
+    def _begun(self) -> None:
+        """Start the processes that do not run, both at once: each takes a while to import what it needs."""
+        if self._compiling is None:
+            self._compiling = ProcessPoolExecutor(1, get_context("spawn"), _begin,
+                                                  ("forestall.engine.score.queries", COMPILING))
+            self._compiling.submit(int)
+        if self._checking is None:
+            self._checking = ProcessPoolExecutor(1, get_context("spawn"), _begin,
+                                                 ("forestall.engine.intervene.templates", NICENESS))
 
 
-def _begin() -> None:
+def compiled(found: Future[Compiled]) -> Compiled | None:
+    """What was compiled; None when the process was ended or the set is no longer wanted. Our own faults are raised."""
+    try:
+        return found.result()
+    except (BrokenProcessPool, CancelledError):
+        return None
+
+
+def fault(error: BaseException, shown: Path) -> Problem:
+    """Something that is not the rules' fault."""
+    said = str(error).splitlines() or [""]
+    return Problem(Location(str(shown)), "not-compiled",
+                   f"these rules cannot be compiled ({type(error).__name__}: {said[0]}).",
+                   "This is a fault of Forestall: please report it. What is in force goes on.")
+
+
+def _begin(needed: str, niceness: int) -> None:
     """In the new process: whoever started it ends it, and what it will need is imported before it is asked."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(OSError):
-        os.nice(NICENESS)
-    import_module("forestall.engine.intervene.templates")
-    import_module("forestall.engine.score.queries")
+        os.nice(niceness)
+    import_module(needed)
 
 
 def _end_with_parent() -> None:
@@ -93,11 +130,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _judge(folder: Path, settings: Settings, dialect: str) -> Judged:
+def _judge(folder: Path, settings: Settings) -> Judged:
     found = inspect(folder, settings)
-    if found.rulebook is None:
-        return Judged(None, None, found.problems)
-    return Judged(found.rulebook, Compiled.of(found.rulebook, dialect), found.problems)
+    return Judged(found.rulebook, found.problems)
 
 
 def _moved(problem: Problem, folder: Path, shown: Path) -> Problem:

@@ -78,7 +78,8 @@ def message(to: Addressed, rejected: Rejected, in_force: str, problems: tuple[Pr
     key = sha256(f"rules {rejected.since.isoformat()} {to.channel} {to.to}".encode()).hexdigest()
     body = json.dumps(document(rejected, in_force, problems), ensure_ascii=False)
     return Message(key, to.kind, to.to, subject, text, html=page(subject, text) if to.kind is MessageKind.EMAIL else "",
-                   body=body if to.kind is MessageKind.WEBHOOK else "", sent_on=on, label="rules rejected")
+                   body=body if to.kind is MessageKind.WEBHOOK else "", sent_on=on, label="rules rejected",
+                   to_customer=False)
 
 
 class Owners:
@@ -131,7 +132,11 @@ class Owners:
         """One attempt for every address."""
         try:
             channels = open_channels(self._settings, ())
-            again = tuple(to for to in pending.to if not self._sent(channels[to.channel], to, pending))
+            try:
+                again = tuple(to for to in pending.to if not self._sent(channels[to.channel], to, pending))
+            finally:
+                for channel in channels.values():
+                    getattr(channel, "close", lambda: None)()      # a channel need not have one
             if not again:
                 self._shelf.reported()
         except ForestallError as error:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from forestall.engine.errors import ForestallError, Location, Problem, RulesError, StoreError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.engine import Engine
-from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.score.evaluate import Compiled, Evaluator
 from forestall.engine.serve.journal import Journal
-from forestall.engine.serve.judge import Judge, Judged
+from forestall.engine.serve.judge import Judge, Judged, compiled, fault
 from forestall.engine.serve.shelf import Rejected, Shelf
 from forestall.engine.serve.snapshot import Snapshot, settled, signature
 from forestall.engine.serve.watch import Watch
 
-POLL = 0.5          # seconds between two looks at names, sizes and times
+POLL = 0.3          # seconds between two looks at names, sizes and times
 EVERY_BYTE = 5.0    # seconds between two readings of everything, whatever names, sizes and times say
 REMOVAL = "rules-removed"
 _SHORT = 12         # letters of a hash that people are shown
@@ -36,14 +38,32 @@ class Reports(Protocol):
         """It can be used again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InForce:
-    """The rules that decide: what a pass began with stays its own, whatever comes into force meanwhile."""
+    """The rules that decide: what a pass began with stays its own, whatever comes into force meanwhile.
+
+    They are checked; their queries are still compiled for a moment, and a pass that begins within it waits for them.
+    """
 
     rulebook: Rulebook
-    evaluator: Evaluator
     digest: str
     since: datetime
+    compiling: Future[Compiled]
+    engine: Engine
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Evaluates these rules. It compiles them itself where the process that should have done it was ended."""
+        return Evaluator(self.rulebook, self.engine, compiled(self.compiling))
+
+    @property
+    def fault(self) -> BaseException | None:
+        """Why they cannot be compiled, which is a fault of ours; waits until that is known."""
+        try:
+            compiled(self.compiling)
+        except Exception as error:
+            return error
+        return None
 
 
 class Reloader:
@@ -57,6 +77,7 @@ class Reloader:
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._watch = Watch(rules, self._wake, journal) if watched else None
         self._current: InForce | None = None
+        self._proven: InForce | None = None      # the last that was compiled, and is kept for a restart
         self._seen: tuple[object, ...] = ()
         self._judged = ""            # the set that was judged last
         self._asked = ""             # the confirmation that was known then
@@ -69,6 +90,14 @@ class Reloader:
         assert self._current is not None, "begin() comes first"
         return self._current
 
+    def for_a_pass(self) -> InForce:
+        """What is in force for a pass that begins now, compiled: it may have to wait for that. From any thread."""
+        made = self.current
+        if made.fault is None:
+            return made
+        assert self._proven is not None
+        return self._proven
+
     def begin(self) -> None:
         """Put in force what the folder holds, or else the last good set. RulesError when there is neither."""
         if self._watch is not None:
@@ -76,7 +105,9 @@ class Reloader:
         known = self._shelf.in_force()
         before = self._judge.judge(self._shelf.place(known), self.rules) if known else None
         if before is not None and before.rulebook is not None:
-            self._current = self._made(before, known)
+            made = self._made(before.rulebook, known)
+            if made.fault is None:
+                self._current = self._proven = made
         self._seen = signature(self.rules)
         found = settled(self.rules, self._stopped.wait)
         assert found is not None
@@ -91,10 +122,11 @@ class Reloader:
 
     def run(self) -> None:
         """Look at the folder until `stop` is called."""
-        while not self._stopped.is_set():
+        while True:
             self._wake.wait(POLL)
             self._wake.clear()
             if self._stopped.is_set():
+                self._prove(wait=True)
                 return
             try:
                 self.look()
@@ -104,6 +136,7 @@ class Reloader:
 
     def look(self) -> None:
         """Look once, and take over what has changed."""
+        self._prove()
         if self._watch is not None:
             self._watch.arm()
         seen, confirmed = signature(self.rules), self._shelf.accepted()
@@ -152,34 +185,52 @@ class Reloader:
             problems = judged.errors
             if not problems and self._asked != found.digest:
                 problems = self._removed(judged)
-            if not problems:
-                self._take_over(judged, found.digest)
-            else:
+            if not problems and judged.rulebook is not None:
+                problems = self._take_over(judged.rulebook, found.digest)
+            if problems:
                 self._shelf.drop(found.digest)
         if problems:
             self._reject(found.digest, problems)
         self._judged = found.digest
         return problems
 
-    def _take_over(self, judged: Judged, digest: str) -> None:
-        made = self._made(judged, digest)
-        first, self._current = self._current is None, made
-        try:
-            self._shelf.put_in_force(digest, made.since)
-        except StoreError as error:
-            self._journal.warn("reload-failed", "The rules in force cannot be kept for a restart.", error.problems)
+    def _take_over(self, rulebook: Rulebook, digest: str) -> tuple[Problem, ...]:
+        """Put a sound set in force. The first one of all must be compiled as well: there is nothing to go back to."""
+        made = self._made(rulebook, digest)
+        first = self._current is None
+        if first and made.fault is not None:
+            return (fault(made.fault, self.rules),)
+        self._current = made
+        made.compiling.add_done_callback(lambda _done: self._wake.set())
         self._mended()
         said = "The rules are in force" if first else "New rules are in force"
         self._journal.say("rules-in-force", f"{said}: {_held(made)}.", digest=digest)
+        if first:
+            self._prove()
+        return ()
+
+    def _prove(self, *, wait: bool = False) -> None:
+        """Once they are compiled, keep the rules in force for a restart; take them back where that cannot be done."""
+        made = self._current
+        if made is None or made is self._proven or not (wait or made.compiling.done()):
+            return
+        if made.fault is not None and self._proven is not None:
+            self._current = self._proven
+            self._shelf.drop(made.digest)
+            self._reject(made.digest, (fault(made.fault, self.rules),))
+            return
+        self._proven = made
+        try:
+            self._shelf.put_in_force(made.digest, made.since)
+        except StoreError as error:
+            self._journal.warn("reload-failed", "The rules in force cannot be kept for a restart.", error.problems)
 
     def _mended(self) -> None:
         self._shelf.nothing_rejected()
         self._reports.mended()
 
-    def _made(self, judged: Judged, digest: str) -> InForce:
-        assert judged.rulebook is not None
-        evaluator = Evaluator(judged.rulebook, self._engine, judged.compiled)
-        return InForce(judged.rulebook, evaluator, digest, self._now())
+    def _made(self, rulebook: Rulebook, digest: str) -> InForce:
+        return InForce(rulebook, digest, self._now(), self._judge.compile(rulebook), self._engine)
 
     def _reject(self, digest: str, problems: tuple[Problem, ...]) -> None:
         before = self._shelf.rejected() or Rejected(digest, self._now())

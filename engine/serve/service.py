@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from forestall.engine.errors import ForestallError, Location, SettingsError, StoreError, UsageError
-from forestall.engine.model.alert import TransitionKind
+from forestall.engine.model.alert import CLOSING, TransitionKind
 from forestall.engine.model.schedule import Schedule
 from forestall.engine.runtime import PassReport, Project, chosen_engine, passes, store_path
 from forestall.engine.score.engine import Engine
@@ -25,6 +25,7 @@ from forestall.engine.serve.journal import Journal
 from forestall.engine.serve.judge import Judge
 from forestall.engine.serve.owners import Owners
 from forestall.engine.serve.reload import Reloader
+from forestall.engine.serve.sending import Sender
 from forestall.engine.serve.shelf import Shelf
 from forestall.engine.serve.snapshot import settled
 from forestall.engine.settings import FILE, Settings
@@ -52,6 +53,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Part(Protocol):
+    """What runs beside the passes, in a thread of its own."""
+
+    def run(self) -> None:
+        """Work until `stop` is called."""
+
+    def stop(self) -> None:
+        """End `run`."""
+
+
 class Service:
     """Passes by the clock."""
 
@@ -60,6 +71,7 @@ class Service:
         self._settings = wanted.settings
         self._schedule = wanted.schedule or wanted.settings.passes or DEFAULT
         self._end = threading.Event()
+        self._sender = Sender(self._settings, journal, now)
         self._settings_seen = _hash(self._settings.project / FILE)
 
     def stop(self) -> None:
@@ -87,7 +99,14 @@ class Service:
                     owners.send_now()
             if wanted.once:
                 return 0 if self._pass(reloader, engine) else 1
-            for name, part in (("owners", owners), ("reload", reloader)):
+            parts: list[tuple[str, _Part]] = [("owners", owners), ("reload", reloader)]
+            if wanted.send:
+                parts.append(("sender", self._sender))
+            if settings.listen is not None and wanted.send:
+                from forestall.engine.serve.listener import Listener
+
+                parts.append(("listener", Listener(settings, self._journal, now)))
+            for name, part in parts:
                 thread = threading.Thread(target=part.run, name=name)
                 thread.start()
                 ending.callback(thread.join)
@@ -117,10 +136,11 @@ class Service:
 
     def _pass(self, reloader: Reloader, engine: Engine) -> bool:
         """One pass over today with the rules that are in force as it begins; whether it came to an end."""
-        rules = reloader.current
+        rules = reloader.for_a_pass()
         project = Project(self._settings, rules.rulebook, rules.evaluator)
         try:
-            with passes(project, send=self._wanted.send) as running:
+            stop = self._sender.until(self._end.is_set)
+            with self._sender.making_way(), passes(project, send=self._wanted.send, stop=stop) as running:
                 report = running.one(project.today())
         except ForestallError as error:
             self._journal.warn("pass-failed", "The pass failed. It is tried again at its next time.", error.problems)
@@ -140,8 +160,7 @@ class Service:
 def summary(report: PassReport) -> str:
     """What a pass did, in one line."""
     kinds = Counter(one.kind for one in report.decided.decisions.transitions)
-    opened = kinds.pop(TransitionKind.OPENED, 0)
-    closed = sum(kinds.values()) - kinds[TransitionKind.RECORDED]
+    opened, closed = kinds[TransitionKind.OPENED], sum(kinds[kind] for kind in CLOSING)
     accounts = sum(report.decided.tiers.values())
     said = f"Pass of {report.day}: {accounts:,} accounts, {opened:,} alerts opened, {closed:,} closed, "
     if report.delivery is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from forestall.engine.rulebook.by_hand import FILE as BY_HAND
 from forestall.engine.rulebook.source import MAX_BYTES
 
 QUIET = 0.15      # seconds for which nothing may change before a set is believed to be whole
@@ -101,7 +102,7 @@ def to_disk(folder: Path) -> None:
 
 def _listed(folder: Path) -> list[tuple[str, Path]]:
     """What the loader would read, links followed; hidden files are drafts of editors, or how Kubernetes swaps."""
-    return sorted([*_names(folder, "", _ENDINGS), *_names(folder / "templates", "templates/", (".md",))])
+    return sorted([*_names(folder, "", (*_ENDINGS, BY_HAND)), *_names(folder / "templates", "templates/", (".md",))])
 
 
 def _names(folder: Path, prefix: str, endings: tuple[str, ...]) -> list[tuple[str, Path]]:

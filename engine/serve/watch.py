@@ -48,7 +48,7 @@ class Watch:
         except OSError as error:
             self._given_up = True
             self._journal.warn("watch-failed", "This machine cannot watch the folder with the rules "
-                               f"({error.strerror or error}); it is looked at twice a second instead.")
+                               f"({error.strerror or error}); it is looked at three times a second instead.")
 
     def stop(self) -> None:
         """Hear nothing more."""

@@ -8,7 +8,7 @@ from datetime import date
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import Delivery, RunStatus, Silence
 from forestall.engine.model.expression import Expression, Truth
-from forestall.engine.model.rulebook import Play, Rulebook, tier_alert
+from forestall.engine.model.rulebook import Play, Rulebook
 from forestall.engine.score.account import Account
 from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.reason import said, truth, why
@@ -127,9 +127,9 @@ class Because:
         if delivery.group == delivery.play:
             return f"{delivery.play} starts by the calendar, and this is this account's day"
         began = f"{delivery.play} answers {delivery.group}, which opened on day {self._number(delivery.occurrence)}"
-        if delivery.group in {tier_alert(tier.name) for tier in self._rulebook.scorecard.tiers}:
+        trigger = self._rulebook.triggers.get(delivery.group)
+        if trigger is None:      # a tier
             return f"{began}; {self._score(told)}"
-        trigger = self._rulebook.triggers[delivery.group]
         return f"{began}: {self._condition(trigger.when, delivery.occurrence)[1]}"
 
     def _number(self, day: date) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from forestall.engine.intervene.steps import KINDS
 from forestall.engine.model.alert import TransitionKind
-from forestall.engine.model.delivery import RunStatus, SilenceReason
+from forestall.engine.model.delivery import NOT_STARTED, SilenceReason
 from forestall.engine.model.rulebook import MessageStep, Play, Rulebook, StopIfStep, TaskStep, WaitStep
 from forestall.engine.simulate.outcome import Told
 from forestall.engine.simulate.stories import UNSCORED
@@ -30,7 +30,7 @@ def coverage(rulebook: Rulebook, told: Sequence[Told]) -> tuple[Reached, ...]:
     days = [day for one in told for day in one.days]
     opened = {transition.alert.trigger for day in days for transition in day.decisions.transitions
               if transition.kind in (TransitionKind.OPENED, TransitionKind.RECORDED)}
-    started = {run.play for day in days for run in day.decisions.runs if run.status is not RunStatus.HELD_OUT}
+    started = {run.play for day in days for run in day.decisions.runs if run.status not in NOT_STARTED}
     sent = {(one.play, one.step) for day in days for one in day.decisions.deliveries}
     steps = {(play.name, step.id): f"{play.name}.{KINDS[type(step)].value}:{step.template}"
              for play in rulebook.plays.values() for step in _messages(play)}
@@ -58,7 +58,8 @@ def possible_reasons(rulebook: Rulebook) -> frozenset[SilenceReason]:
     to_customer = any(step.to == CUSTOMER for step in steps)
     tasks = sum(isinstance(step, TaskStep) for step in steps)
     risk = [play for play in plays if not play.alongside]
-    named = {name: rulebook.plays_for(name) for name in (*rulebook.triggers, *rulebook.tier_alerts())}
+    names = (*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts())
+    named = {name: rulebook.plays_for(name) for name in names}
     when = {
         SilenceReason.HOLDOUT: any(play.holdout for play in plays),
         SilenceReason.CAP: limits.emails_per_account is not None and to_customer,
@@ -66,6 +67,8 @@ def possible_reasons(rulebook: Rulebook) -> frozenset[SilenceReason]:
         SilenceReason.OPTED_OUT: bool(rulebook.catalogue.roles.opted_out) and to_customer,
         SilenceReason.ANOTHER_PLAY: len(risk) > 1,
         SilenceReason.GUARD: False,      # `per_play` allows one start at least
+        SilenceReason.COOLDOWN: any(trigger.cooldown for trigger in rulebook.triggers.values()),
+        SilenceReason.QUIET_HOURS: False,      # the days of a story have no hours
         SilenceReason.NO_ADDRESS: any(step.to in (CUSTOMER, "csm", "executive", "csm.manager") for step in steps),
         SilenceReason.FACTS_MISSING: any(_waits_for_facts(play) for play in plays),
         SilenceReason.NO_PLAY: any(found and all(play.applies_to is not None for play in found)

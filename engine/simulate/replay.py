@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.model.people import Directory
 from forestall.engine.model.state import State
 from forestall.engine.score.evaluate import Evaluator
@@ -39,7 +40,7 @@ def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, f
     day = first
     while day <= last:
         decided = decide_day(evaluator.rulebook, evaluator.conditions, directory, state, evaluations.on(day),
-                             holdouts=holdouts)
+                             Circumstances(holdouts=holdouts, approve=True))
         state = state.after(decided.decisions)
         yield decided, state
         day += timedelta(days=1)

@@ -142,7 +142,7 @@ class _Reader:
         score = node.get("score")
         bounds = score if isinstance(score, MapNode) else MapNode({}, node.location)
         tiers = [tier.name for tier in self._rulebook.scorecard.tiers] + [UNSCORED]
-        alerts = [*self._rulebook.triggers, *self._rulebook.tier_alerts()]
+        alerts = [*self._rulebook.triggers, *self._rulebook.tier_alerts(), *self._rulebook.recovery_alerts()]
         plays = list(self._rulebook.plays)
         deliveries = [f"{play}.{kind}" for play in plays for kind in STEP_KINDS]
         tier = node.scalar("tier")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from forestall.engine.intervene.day import Decided
-from forestall.engine.model.alert import TransitionKind
-from forestall.engine.model.delivery import MessageKind, RunStatus, SilenceReason
+from forestall.engine.model.alert import CLOSING, TransitionKind
+from forestall.engine.model.delivery import NOT_STARTED, MessageKind, RunStatus, SilenceReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,15 @@ def _day(one: Decided, known: set[tuple[str, str, str, date]]) -> DaySummary:
         by_kind[transition.kind][transition.alert.trigger] += 1
     closed: Counter[str] = Counter()
     for kind, counts in by_kind.items():
-        if kind not in (TransitionKind.OPENED, TransitionKind.RECORDED):
+        if kind in CLOSING:
             closed.update(counts)
-    fresh = [run for run in decisions.runs if (run.account, run.play, run.group, run.occurrence) not in known]
+    fresh = [run for run in decisions.runs if run.status is not RunStatus.SILENCED
+             and (run.account, run.play, run.group, run.occurrence) not in known]
     known.update((run.account, run.play, run.group, run.occurrence) for run in fresh)
     return DaySummary(
         day=decisions.day, accounts=sum(one.tiers.values()), tiers=one.tiers, opened=by_kind[TransitionKind.OPENED],
         closed=closed, recorded=by_kind[TransitionKind.RECORDED],
-        started=Counter(run.play for run in fresh if run.status is not RunStatus.HELD_OUT),
+        started=Counter(run.play for run in fresh if run.status not in NOT_STARTED),
         held_out=Counter(run.play for run in fresh if run.status is RunStatus.HELD_OUT), held=one.held,
         deliveries=Counter(delivery.kind for delivery in decisions.deliveries),
         by_play=Counter(delivery.play for delivery in decisions.deliveries),

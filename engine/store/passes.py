@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
+from forestall.engine.errors import Location, StoreError
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import DeliveryStatus, MessageKind, OutboxRow, OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.remembered import ALERTS_REMEMBERED, EMAILS_REMEMBERED
 from forestall.engine.model.state import (
+    SAID,
+    Counts,
     Decisions,
     State,
     changed_alerts,
@@ -19,7 +23,7 @@ from forestall.engine.model.state import (
     identity,
     kept_runs,
 )
-from forestall.engine.store import rows, tables
+from forestall.engine.store import answers, approvals, renaming, rows, tables
 from forestall.engine.store.database import insert_new, upsert
 
 
@@ -38,19 +42,25 @@ class CommitReport:
 
 def read_state(connection: sa.Connection) -> State:
     """Everything that the next pass needs to know."""
-    last = connection.execute(
-        sa.select(tables.passes.c.day, tables.passes.c.scoring_digest).order_by(tables.passes.c.id.desc()).limit(1)
-    ).first()
+    last = _last_pass(connection)
     if last is None:
         return State()
     return State(
-        tiers={row.account: row.tier for row in connection.execute(sa.select(tables.tiers))},
+        tiers=dict(map(tuple, connection.execute(sa.select(tables.tiers.c.account, tables.tiers.c.tier)).all())),
         alerts=_alerts(connection, last.day),
         runs=_runs(connection),
         last_sent=_last_sent(connection, last.day),
         previous_pass=last.day,
         scoring_digest=last.scoring_digest,
         known_triggers=frozenset(connection.scalars(sa.select(tables.known_triggers.c.trigger))),
+        approvals=approvals.given(connection),
+        starts=approvals.read_starts(connection, last.day),
+        today=_counts(connection, last.day),
+        heard=answers.last(connection),
+        churned=answers.churned(connection),
+        unsubscribed=answers.unsubscribed(connection),
+        pass_number=last.id,
+        on_their_way=_on_their_way(connection),
     )
 
 
@@ -58,8 +68,9 @@ def write_pass(
     connection: sa.Connection, decisions: Decisions, deliveries: Sequence[OutboxRow], ran_at: datetime,
 ) -> CommitReport:
     """Write one pass; what is there already is left as it is. `ran_at` has a time zone."""
+    changed = renaming.rename(connection, decisions.renamed)
     log = [rows.transition_row(transition, decisions.digest) for transition in decisions.transitions]
-    changed = insert_new(connection, tables.transitions, log)
+    changed += insert_new(connection, tables.transitions, log)
     changed += upsert(connection, tables.alerts, [rows.alert_row(alert) for alert in changed_alerts(decisions)])
     changed += _write_tiers(connection, decisions)
     runs: dict[object, PlayRun] = {identity(run): run for run in decisions.runs}
@@ -67,8 +78,12 @@ def write_pass(
     changed += _write_silences(connection, decisions)
     changed += insert_new(connection, tables.known_triggers,
                           [{"trigger": name, "since": decisions.day} for name in sorted(decisions.triggers)])
+    changed += approvals.use_up(connection, decisions) + approvals.write_starts(connection, decisions)
+    answers.apply_since(connection, decisions)
+    changed += insert_new(connection, tables.answers, [answers.answer_row(one) for one in decisions.answers])
     cancelled = _cancel(connection, decisions, ran_at)
     new = insert_new(connection, tables.outbox, [rows.outbox_row(row) for row in deliveries])
+    cancelled += answers.withdraw(connection, answers.unsubscribed(connection, decisions.heard), ran_at)
     written = bool(changed or cancelled or new) or not _is_last_pass(connection, decisions)
     if written:
         connection.execute(sa.insert(tables.passes).values(
@@ -77,24 +92,59 @@ def write_pass(
     return CommitReport(new, len(deliveries) - new, cancelled, written)
 
 
+def no_other_pass(connection: sa.Connection, since: State, name: str) -> None:
+    """StoreError when a pass was written after `since`, which the next one is decided upon."""
+    last = _last_pass(connection)
+    if last is not None and last.id != since.pass_number:
+        raise StoreError.one(
+            Location(name), "another-pass",
+            f"another pass ({last.day}) was written while this one was deciding. This one wrote and sent nothing.",
+            "Let only one scheduler run the passes of a project.")
+
+
 def _alerts(connection: sa.Connection, day: date) -> dict[tuple[str, str], Alert]:
     """Those that `remembered` means."""
     alerts = tables.alerts
     recent = sa.or_(alerts.c.closed_on.is_(None), alerts.c.closed_on >= day - timedelta(days=ALERTS_REMEMBERED),
                     alerts.c.status != AlertStatus.CLEAR.value)
-    found = (rows.alert_of(row) for row in connection.execute(sa.select(alerts).where(recent)))
+    found = map(rows.alert_of, connection.execute(sa.select(alerts).where(recent)).all())
     return {(alert.account, alert.trigger): alert for alert in found}
+
+
+def open_alerts(connection: sa.Connection) -> tuple[Alert, ...]:
+    """Every alert that is open, by account and trigger."""
+    alerts = tables.alerts
+    query = sa.select(alerts).where(alerts.c.status == AlertStatus.OPEN.value)
+    return tuple(rows.alert_of(row) for row in connection.execute(query.order_by(alerts.c.account, alerts.c.trigger)))
 
 
 def _runs(connection: sa.Connection) -> tuple[PlayRun, ...]:
     runs = tables.runs
-    names = (runs.c.account, runs.c.play, runs.c.group)
-    last = sa.select(*names, sa.func.max(runs.c.occurrence).label("occurrence")).group_by(*names).subquery()
-    is_last = sa.and_(last.c.account == runs.c.account, last.c.play == runs.c.play, last.c.group == runs.c.group)
-    wanted = sa.or_(runs.c.status == RunStatus.RUNNING.value, runs.c.outcome == OutcomeStatus.WATCHING.value,
+    silenced = runs.c.status == RunStatus.SILENCED.value
+    names = (runs.c.account, runs.c.play, runs.c.group, silenced.label("silenced"))
+    last = sa.select(*names, sa.func.max(runs.c.occurrence).label("occurrence")).group_by(
+        runs.c.account, runs.c.play, runs.c.group, silenced).subquery()
+    is_last = sa.and_(last.c.account == runs.c.account, last.c.play == runs.c.play, last.c.group == runs.c.group,
+                      last.c.silenced == silenced)
+    under_way = runs.c.status.in_((RunStatus.RUNNING.value, RunStatus.HELD.value))
+    wanted = sa.or_(under_way, runs.c.outcome == OutcomeStatus.WATCHING.value,
                     runs.c.occurrence == last.c.occurrence)
-    found = connection.execute(sa.select(runs).join(last, is_last).where(wanted))
-    return kept_runs(rows.run_of(row) for row in found)
+    found = connection.execute(sa.select(runs).join(last, is_last).where(wanted)).all()
+    return kept_runs(map(rows.run_of, found))
+
+
+def _on_their_way(connection: sa.Connection) -> frozenset[tuple[str, str, str, date]]:
+    """The runs with a due time of whose messages none has arrived yet."""
+    outbox, runs = tables.outbox, tables.runs
+    names = ("account", "play", "group", "occurrence")
+    other = outbox.alias("other")
+    arrived = sa.exists().where(other.c.status == DeliveryStatus.SENT.value, *(
+        other.c[name] == outbox.c[name] for name in names))
+    planned = sa.select(*(outbox.c[name] for name in names)).distinct().join(runs, sa.and_(*(
+        runs.c[name] == outbox.c[name] for name in names))).where(
+        outbox.c.status.not_in((DeliveryStatus.SENT.value, DeliveryStatus.CANCELLED.value)),
+        runs.c.due_on.is_not(None), runs.c.escalated_on.is_(None), ~arrived)
+    return frozenset((row.account, row.play, row.group, row.occurrence) for row in connection.execute(planned))
 
 
 def _last_sent(connection: sa.Connection, day: date) -> dict[str, tuple[date, ...]]:
@@ -104,6 +154,18 @@ def _last_sent(connection: sa.Connection, day: date) -> dict[str, tuple[date, ..
         outbox.c.day >= day - timedelta(days=EMAILS_REMEMBERED),
     )
     return days_by_account(((row.account, row.day) for row in connection.execute(planned)), day)
+
+
+def _counts(connection: sa.Connection, day: date) -> Counts:
+    """See State.today."""
+    outbox = tables.outbox
+
+    def by(column: sa.Column[str], kinds: tuple[MessageKind, ...]) -> dict[str, int]:
+        mine = sa.and_(outbox.c.day == day, outbox.c.kind.in_([kind.value for kind in kinds]))
+        found = connection.execute(sa.select(column, sa.func.count()).where(mine).group_by(column))
+        return {row[0]: row[1] for row in found}
+
+    return Counts(by(outbox.c.person, (MessageKind.TASK,)), by(outbox.c.recipient, SAID))
 
 
 def _write_tiers(connection: sa.Connection, decisions: Decisions) -> int:
@@ -131,10 +193,10 @@ def _cancel(connection: sa.Connection, decisions: Decisions, now: datetime) -> i
     if not decisions.cancelled:
         return 0
     outbox = tables.outbox
-    named = [{"of_account": account, "of_play": play, "of_occurrence": occurrence}
-             for account, play, occurrence in decisions.cancelled]
+    named = [{"of_account": account, "of_play": play, "of_group": group, "of_occurrence": occurrence}
+             for account, play, group, occurrence in decisions.cancelled]
     of_run = sa.and_(outbox.c.account == sa.bindparam("of_account"), outbox.c.play == sa.bindparam("of_play"),
-                     outbox.c.occurrence == sa.bindparam("of_occurrence"))
+                     outbox.c.group == sa.bindparam("of_group"), outbox.c.occurrence == sa.bindparam("of_occurrence"))
     held = sa.and_(outbox.c.status == DeliveryStatus.CLAIMED.value, outbox.c.claimed_until > now)
     # Not `in_`: its parameter expands at execution, which cannot be done for many rows at once.
     free = sa.or_(outbox.c.status == DeliveryStatus.QUEUED.value, outbox.c.status == DeliveryStatus.CLAIMED.value)
@@ -147,7 +209,11 @@ def _cancel(connection: sa.Connection, decisions: Decisions, now: datetime) -> i
 
 
 def _is_last_pass(connection: sa.Connection, decisions: Decisions) -> bool:
-    passes = tables.passes
-    last = connection.execute(sa.select(passes).order_by(passes.c.id.desc()).limit(1)).first()
+    last = _last_pass(connection)
     return last is not None and (last.day, last.digest, last.scoring_digest) == (
         decisions.day, decisions.digest, decisions.scoring_digest)
+
+
+def _last_pass(connection: sa.Connection) -> sa.Row[Any] | None:
+    passes = tables.passes
+    return connection.execute(sa.select(passes).order_by(passes.c.id.desc()).limit(1)).first()

@@ -6,43 +6,71 @@ import json
 from dataclasses import fields
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
+from forestall.engine.model.alert import Alert, Transition, TransitionKind
 from forestall.engine.model.delivery import (
     Delivery,
     DeliveryStatus,
     Message,
     MessageKind,
     OutboxRow,
-    OutcomeStatus,
     PlayRun,
-    RunStatus,
     Silence,
     SilenceReason,
-    StartedBy,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Row = dict[str, Any]
 
-_ALERT = tuple(field.name for field in fields(Alert))
-_RUN = tuple(field.name for field in fields(PlayRun))
-_DELIVERY = tuple(field.name for field in fields(Delivery))
-_MESSAGE = tuple(field.name for field in fields(Message))
+
+Noun = TypeVar("Noun", bound="DataclassInstance")
+
+
+class _Columns(Generic[Noun]):
+    """The fields of a noun under their own names; an enumeration as its text, which every driver understands."""
+
+    def __init__(self, noun: type[Noun]) -> None:
+        hints = get_type_hints(noun)
+        self._noun = noun
+        self._names = tuple(field.name for field in fields(noun))
+        self._values = attrgetter(*self._names)
+        kinds = [(place, name, hints[name]) for place, name in enumerate(self._names)]
+        self._enums = [(place, name, {one.value: one for one in kind}) for place, name, kind in kinds
+                       if isinstance(kind, type) and issubclass(kind, StrEnum)]
+
+    def row(self, noun: Noun) -> Row:
+        """Its fields as a row."""
+        row = dict(zip(self._names, self._values(noun), strict=True))
+        for _, name, _ in self._enums:
+            row[name] = row[name].value
+        return row
+
+    def of(self, row: sa.Row[Any]) -> Noun:
+        """The noun of a row that has its fields."""
+        values = list(self._values(row))
+        for place, _, members in self._enums:
+            values[place] = members[values[place]]
+        return self._noun(*values)
+
+
+_ALERT, _RUN, _DELIVERY, _MESSAGE = _Columns(Alert), _Columns(PlayRun), _Columns(Delivery), _Columns(Message)
 
 
 def alert_row(alert: Alert) -> Row:
     """An alert as its row."""
-    return _columns(alert, _ALERT)
+    return _ALERT.row(alert)
 
 
 def alert_of(row: sa.Row[Any]) -> Alert:
     """The alert of a row of `alerts` or `transitions`."""
-    return Alert(row.account, row.trigger, AlertStatus(row.status), row.opened_on, row.severity, row.closed_on,
-                 row.silent, row.out_since)
+    return _ALERT.of(row)
 
 
 def transition_row(transition: Transition, digest: str) -> Row:
@@ -57,13 +85,12 @@ def transition_of(row: sa.Row[Any]) -> Transition:
 
 def run_row(run: PlayRun) -> Row:
     """A run as its row."""
-    return _columns(run, _RUN)
+    return _RUN.row(run)
 
 
 def run_of(row: sa.Row[Any]) -> PlayRun:
     """The run of a row."""
-    return PlayRun(row.account, row.play, row.group, row.occurrence, row.severity, RunStatus(row.status), row.digest,
-                   row.step, row.next_on, row.since, row.reason, OutcomeStatus(row.outcome), row.until, row.met_on)
+    return _RUN.of(row)
 
 
 def silence_row(silence: Silence) -> Row:
@@ -85,7 +112,7 @@ def outbox_row(row: OutboxRow) -> Row:
     """An outbox row as its row in the table."""
     delivery = row.delivery
     return {
-        **_columns(delivery, _DELIVERY),
+        **_DELIVERY.row(delivery),
         "message": _message_text(row.message), "destination": destination(delivery.channel, delivery.recipient),
         "status": row.status.value, "attempts": row.attempts, "next_attempt": row.next_attempt, "claimed_until": None,
         "claimed_by": "", "withdrawn": False, "detail": row.detail, "reference": row.reference,
@@ -95,13 +122,8 @@ def outbox_row(row: OutboxRow) -> Row:
 
 def outbox_of(row: sa.Row[Any]) -> OutboxRow:
     """The outbox row of a row in the table."""
-    delivery = Delivery(
-        row.key, row.account, row.play, row.group, row.occurrence, row.day, row.step, MessageKind(row.kind),
-        row.channel, row.recipient, row.template, row.to_customer, row.severity, row.sender, row.sender_address,
-        row.person, StartedBy(row.started_by),
-    )
-    return OutboxRow(delivery, _message_of(row.message), DeliveryStatus(row.status), row.attempts, row.next_attempt,
-                     row.detail, row.reference, row.sent_at)
+    return OutboxRow(_DELIVERY.of(row), _message_of(row.message), DeliveryStatus(row.status), row.attempts,
+                     row.next_attempt, row.detail, row.reference, row.sent_at)
 
 
 def destination(channel: str, recipient: str) -> str:
@@ -116,14 +138,8 @@ def destination(channel: str, recipient: str) -> str:
     return f"{channel} {host}"
 
 
-def _columns(noun: object, names: tuple[str, ...]) -> Row:
-    """The fields of a noun under their own names; an enumeration as its text, which every driver understands."""
-    values = ((name, getattr(noun, name)) for name in names)
-    return {name: value.value if isinstance(value, StrEnum) else value for name, value in values}
-
-
 def _message_text(message: Message) -> str:
-    values = _columns(message, _MESSAGE)
+    values = _MESSAGE.row(message)
     values["sent_on"] = message.sent_on.isoformat() if message.sent_on else None
     return json.dumps(values, ensure_ascii=False)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 
 import sqlalchemy as sa
 
-from forestall.engine.model.alert import Transition
-from forestall.engine.model.delivery import DeliveryStatus, OutboxRow, Receipt, Silence
-from forestall.engine.model.state import Decisions, State
-from forestall.engine.store import one_account, outbox, passes, rows, tables
-from forestall.engine.store.database import Database, open_database
+from forestall.engine.model.alert import Alert, Transition
+from forestall.engine.model.delivery import Attempt, DeliveryStatus, OutboxRow, Rest, Silence
+from forestall.engine.model.outcome import Answer, AnswerKind, Applied
+from forestall.engine.model.places import PostgresPlace, StatePlace
+from forestall.engine.model.state import Approval, Decisions, State
+from forestall.engine.store import answers, approvals, one_account, outbox, passes, rows, tables
+from forestall.engine.store.database import Database
+from forestall.engine.store.files import open_file
 from forestall.engine.store.one_account import AccountRecord, PassMade
 from forestall.engine.store.passes import CommitReport
 
@@ -25,16 +27,20 @@ class Store:
         self._database = database
 
     @classmethod
-    def open(cls, path: Path, read_only: bool = False) -> Store:
-        """The database in the file `path`, created with its folder when it is not there.
+    def open(cls, place: StatePlace, read_only: bool = False) -> Store:
+        """The database at `place`, created with its folder or schema when it is not there.
 
-        With `read_only` nothing is created or written, and a missing file reads as an empty state. StoreError when the
-        file is no state database, or of a newer version.
+        With `read_only` nothing is created or written, and a missing one reads as an empty state. StoreError when what
+        is there is no state database, or of a newer version; an older one is brought up to date.
         """
-        return cls(open_database(path, read_only))
+        if isinstance(place, PostgresPlace):
+            from forestall.engine.store.postgresql import open_server
+
+            return cls(open_server(place, read_only))
+        return cls(open_file(place, read_only))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file or the server."""
         self._database.close()
 
     def __enter__(self) -> Store:
@@ -49,10 +55,46 @@ class Store:
         with self._database.reading() as connection:
             return passes.read_state(connection)
 
-    def commit(self, decisions: Decisions, deliveries: Sequence[OutboxRow], ran_at: datetime) -> CommitReport:
-        """Write all of one pass, or nothing. Written twice it changes nothing the second time."""
-        with self._database.writing(durable=True) as connection:
+    def commit(self, decisions: Decisions, deliveries: Sequence[OutboxRow], ran_at: datetime,
+               since: State | None = None) -> CommitReport:
+        """Write all of one pass, or nothing. Written twice it changes nothing the second time.
+
+        StoreError when another pass was written after `since`, the state that this one decided upon.
+        """
+        with self._database.changing() as connection:
+            if since is not None:
+                passes.no_other_pass(connection, since, self._database.name)
             return passes.write_pass(connection, decisions, deliveries, ran_at)
+
+    def answer(self, answer: Answer) -> Applied:
+        """Keep what somebody said, and apply it to the alert and the runs it speaks of. Said twice it counts once."""
+        with self._database.changing() as connection:
+            return answers.answer(connection, answer)
+
+    def answers(self, account: str = "", kinds: Collection[AnswerKind] = ()) -> tuple[Answer, ...]:
+        """What was said about an account (empty: about any), of these kinds (none named: all), in order."""
+        with self._database.reading() as connection:
+            return answers.listed(connection, account, kinds)
+
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """Every alert that is open, by account and trigger."""
+        with self._database.reading() as connection:
+            return passes.open_alerts(connection)
+
+    def approve(self, play: str, day: date, by: str) -> int:
+        """Let the held starts of a play go: the next pass looks at each again. How many are held (0: nothing kept)."""
+        with self._database.changing() as connection:
+            return approvals.answer(connection, Approval(play, day, by))
+
+    def cancel_held(self, play: str, day: date, by: str) -> int:
+        """Have the next pass stop the held starts of a play. How many are held (0: nothing kept)."""
+        with self._database.changing() as connection:
+            return approvals.answer(connection, Approval(play, day, by, cancelled=True))
+
+    def held(self) -> dict[str, int]:
+        """Play → how many of its starts a guard holds."""
+        with self._database.reading() as connection:
+            return approvals.held(connection)
 
     def claim(self, worker: str, now: datetime, lease: timedelta, most: int, channels: Collection[str],
               resting: Collection[str] = ()) -> tuple[OutboxRow, ...]:
@@ -68,22 +110,77 @@ class Store:
             with self._database.writing() as connection:
                 outbox.release(connection, keys, worker)
 
-    def record(self, key: str, receipt: Receipt, now: datetime, retry_at: datetime | None, worker: str = "") -> None:
-        """Write what came of an attempt: sent, to be tried again at `retry_at`, or dead when that is None.
+    def begin(self, key: str, worker: str, now: datetime) -> bool:
+        """Write down that `worker` begins to send, where a repeat could not be recognised: if it ends before there is
+        an answer, a person decides. Whether the row is still that worker's to send.
+        """
+        with self._database.writing(durable=True) as connection:
+            return outbox.begin(connection, key, worker, now)
 
-        With `worker`, a failure counts only while the row is still that worker's. What was sent stays sent.
+    def postpone(self, key: str, worker: str, until: datetime) -> None:
+        """Give back a row that `worker` claimed, for which it is too early; nothing counts as an attempt."""
+        with self._database.writing() as connection:
+            outbox.postpone(connection, key, worker, until)
+
+    def record(self, attempts: Sequence[Attempt], worker: str = "", failed: Collection[Rest] = (),
+               well: Collection[str] = (), now: datetime | None = None) -> None:
+        """Write what came of attempts. With `worker`, a failure counts only while the row is still that worker's. What
+        was sent stays sent.
+
+        From `now` on the channels and destinations that `failed` rest for a while; those that are `well` need not.
         """
         with self._database.writing() as connection:
-            outbox.record(connection, key, receipt, now, retry_at, worker)
+            outbox.record(connection, attempts, worker)
+            if well:
+                outbox.end_rest(connection, well)
+            if now is not None:
+                outbox.rest(connection, failed, now)
+
+    def again(self, keys: Collection[str]) -> int:
+        """Have deliveries that wait, are dead or uncertain tried again at once. How many could be."""
+        with self._database.writing(durable=True) as connection:
+            return outbox.again(connection, keys)
+
+    def cancel(self, keys: Collection[str]) -> int:
+        """Cancel deliveries that are not sent yet. How many could be."""
+        with self._database.writing(durable=True) as connection:
+            return outbox.cancel(connection, keys)
 
     def waiting(self) -> int:
         """How many deliveries are neither sent, cancelled nor dead."""
         with self._database.reading() as connection:
             return outbox.waiting(connection)
 
-    def outbox(self, statuses: Collection[DeliveryStatus] = (), day: date | None = None) -> Iterator[OutboxRow]:
-        """The outbox, oldest first: rows with one of `statuses` (none named: all), planned on `day` (None: ever)."""
-        return outbox.listed(self._database, statuses, day)
+    def is_due(self, now: datetime, channels: Collection[str]) -> bool:
+        """Whether anything could be sent on these channels now."""
+        with self._database.reading() as connection:
+            return outbox.is_due(connection, now, channels)
+
+    def counts(self) -> dict[DeliveryStatus, int]:
+        """How many deliveries stand where."""
+        with self._database.reading() as connection:
+            return outbox.counts(connection)
+
+    def outbox(self, statuses: Collection[DeliveryStatus] = (), day: date | None = None, account: str = "",
+               play: str = "") -> Iterator[OutboxRow]:
+        """The outbox, oldest first: rows with one of `statuses` (none named: all), planned on `day` (None: ever), of an
+        account and a play (empty: any)."""
+        return outbox.listed(self._database, outbox.Wanted(statuses, day, account, play))
+
+    def named(self, start: str, most: int) -> tuple[OutboxRow, ...]:
+        """The deliveries whose key begins so, at most so many."""
+        with self._database.reading() as connection:
+            return outbox.named(connection, start, most)
+
+    def attempts(self, key: str) -> tuple[Attempt, ...]:
+        """Every attempt to send a delivery, in order."""
+        with self._database.reading() as connection:
+            return outbox.attempts_of(connection, key)
+
+    def rests_until(self, row: OutboxRow, now: datetime) -> datetime | None:
+        """Until when the far side of a delivery is left in peace after it failed; None when it is not."""
+        with self._database.reading() as connection:
+            return outbox.rests_until(connection, row, now)
 
     def silences(self, day: date) -> tuple[Silence, ...]:
         """What was silent on `day` and why, each with the first day on which it was so."""

@@ -1,6 +1,5 @@
 """The examples of docs/sources.md and docs/channels.md do what the pages say."""
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -11,12 +10,14 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from forestall.adapters.channels.apprise import AppriseChannel
 from forestall.adapters.channels.email import EmailChannel
 from forestall.adapters.channels.folder import FolderChannel
 from forestall.adapters.channels.slack import SlackChannel
 from forestall.adapters.channels.webhook import WebhookChannel
 from forestall.adapters.sources.csv import CsvSource
 from forestall.adapters.sources.parquet import ParquetSource
+from forestall.engine.adapter_settings import written
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Message, MessageKind, ReceiptStatus
 from forestall.engine.model.expression import Kind
@@ -24,7 +25,7 @@ from forestall.engine.model.ports import Location, Secret, SourceError
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADAPTERS = {"csv": CsvSource, "parquet": ParquetSource, "email": EmailChannel, "slack": SlackChannel,
-            "webhook": WebhookChannel, "folder": FolderChannel}
+            "webhook": WebhookChannel, "folder": FolderChannel, "apprise": AppriseChannel}
 CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for name, kind in {
     "logins_14d": Kind.NUMBER, "segment": Kind.TEXT, "email_opt_out": Kind.FLAG, "renewal_date": Kind.DATE}.items()}
 
@@ -69,7 +70,7 @@ def test_each_configuration_is_one_that_the_adapter_takes(entry, tmp_path):
 def test_each_setting_is_explained(kind):
     page = "sources.md" if hasattr(kind, "supplies") else "channels.md"
     text = (DOCS / page).read_text("utf-8")
-    for setting in dataclasses.fields(kind.Settings):
+    for setting in written(kind.Settings):
         assert f"`{setting.name}`" in text
 
 
@@ -118,7 +119,9 @@ EmailChannel("a", EmailChannel.Settings("mail.example", "a@b.example"), Path())
 SlackChannel("a", SlackChannel.Settings(Secret("X")), Path())
 WebhookChannel("a", WebhookChannel.Settings(), Path())
 FolderChannel("a", FolderChannel.Settings(), Path())
-heavy = {"pyarrow", "httpx", "slack_sdk", "markdown_it", "standardwebhooks", "jinja2", "sqlalchemy", "duckdb"}
+AppriseChannel("a", AppriseChannel.Settings(Secret("X")), Path())
+heavy = {"pyarrow", "httpx", "slack_sdk", "markdown_it", "standardwebhooks", "jinja2", "sqlalchemy", "duckdb",
+         "apprise", "requests"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
 

@@ -1,123 +1,16 @@
 """What opens and closes an alert, day by day, against the words of the design and a plain oracle."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forestall.engine.alert.lifecycle import decide_alerts
-from forestall.engine.model.alert import Alert, AlertStatus
-from forestall.engine.model.evaluation import AccountDay, packed
+from alert.lives import BANDS, ORDER, PLAYS, TRIGGERS, WEIGHTS, F, Life, Rules, T, U, on, tier_of
+from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.rulebook import Rulebook, tier_alert
-from forestall.engine.model.state import Decisions, State, changed_alerts
-from forestall.engine.rulebook.loader import load
-from forestall.engine.score.conditions import Conditions
-
-METRICS = "metrics:\n  heat: {kind: number}\n  cold: {kind: number}\n"
-WEIGHTS = """
-signals:
-  warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}
-tiers: {healthy: 80-100, monitor: 60-79, at_risk: 40-59, critical: 20-39, churning: 0-19}
-"""
-TRIGGERS = """
-triggers:
-  plain: {when: heat < 50, cooldown: 4 days, lasts: 6 days}
-  clearing: {when: heat < 50, clear_when: heat > 60, cooldown: 4 days, lasts: 6 days}
-  noted: {when: heat < 50, existing: record, cooldown: 4 days, lasts: 6 days, severity: critical}
-"""
-PLAYS = """
-plays:
-  watch: {tier: monitor, existing: record, steps: [{wait: 1 day}]}
-  talk: {tier: at_risk, steps: [{wait: 1 day}]}
-  call: {tier: critical, steps: [{wait: 1 day}]}
-"""
-BANDS = {"churning": 0, "critical": 20, "at_risk": 40, "monitor": 60, "healthy": 80}
-ORDER = ["healthy", "monitor", "at_risk", "critical", "churning"]
-F, U, T = Truth.FALSE, Truth.UNKNOWN, Truth.TRUE
-
-
-def on(number: int) -> date:
-    return date(2026, 1, 5) + timedelta(days=number - 1)
-
-
-def tier_of(score: float | None) -> str | None:
-    return None if score is None else next(name for name in ORDER if score >= BANDS[name])
-
-
-class Life:
-    """The alerts of some accounts, one day after another. Every day is decided twice; the second changes nothing."""
-
-    def __init__(self, rulebook: Rulebook) -> None:
-        self.state = State()
-        self.rules(rulebook)
-
-    def rules(self, rulebook: Rulebook) -> None:
-        self.rulebook, self.conditions = rulebook, Conditions.of(rulebook)
-
-    def row(self, account: str = "acme", score: float | None = 90, **truths: Truth) -> AccountDay:
-        """`plain=T` is the condition of a trigger, `plain_clear=T` what clears it."""
-        found = [F] * len(self.conditions.expressions)
-        for name, truth in truths.items():
-            trigger, clears, _ = name.partition("_clear")
-            found[self.conditions.index["trigger", trigger, "clear_when" if clears else "when"]] = truth
-        lines = [tier.clears_at for tier in self.rulebook.scorecard.tiers if tier.clears_at is not None]
-        clear_of = sum(score >= line for line in lines) if score is not None else 0
-        return AccountDay(account, on(1), tier_of(score), packed(found), clear_of)
-
-    def day(self, number: int, *rows: AccountDay, gone: Iterable[str] = ()) -> list[str]:
-        """What happened on a day: `plain opened`; with several accounts `acme plain opened`."""
-        decided = self._decide(number, rows, gone)
-        self.state = self.state.after(decided)
-        second = self._decide(number, rows, gone)
-        assert (second.transitions, changed_alerts(second), dict(second.tiers)) == ((), (), {})
-        several = len(rows) > 1
-        return [(f"{one.alert.account} " if several else "") + f"{one.alert.trigger} {one.kind.value}"
-                for one in decided.transitions]
-
-    def _decide(self, number: int, rows: Iterable[AccountDay], gone: Iterable[str]) -> Decisions:
-        day, book = on(number), self.rulebook
-        dated = [replace(row, day=day) for row in rows]
-        alerts = decide_alerts(book, self.conditions, self.state, dated, gone, day)
-        return Decisions(day, book.digest, book.scoring_digest, alerts.transitions, alerts.alerts, alerts.tiers,
-                         triggers=frozenset(book.triggers) | frozenset(book.tier_alerts()))
-
-    def alert(self, trigger: str, account: str = "acme") -> Alert:
-        return self.state.alerts[account, trigger]
-
-
-Rules = Callable[..., Rulebook]
-
-
-@pytest.fixture(scope="session")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
-    """Rules from texts, through the one loader."""
-
-    def make(triggers: str = TRIGGERS, plays: str = PLAYS, weights: str = WEIGHTS, tier_cooldown: int = 14,
-             tier_lasts: int = 30) -> Rulebook:
-        folder: Path = tmp_path_factory.mktemp("rules")
-        texts = {"metrics": METRICS, "weights": weights, "triggers": triggers, "playbook": plays}
-        for name, text in texts.items():
-            (folder / f"{name}.yaml").write_text(text)
-        return replace(load(folder, None), tier_cooldown=tier_cooldown, tier_lasts=tier_lasts)
-
-    return make
-
-
-@pytest.fixture
-def life(rules: Rules) -> Life:
-    return Life(rules())
-
-
-@pytest.fixture
-def short(rules: Rules) -> Life:
-    """Tier alerts rest 5 days and last 8."""
-    return Life(rules(triggers="triggers: {}\n", tier_cooldown=5, tier_lasts=8))
-
 
 # -- triggers ----------------------------------------------------------------------------------------------------------
 
@@ -196,13 +89,13 @@ def test_expired_with_a_false_condition_it_is_armed_at_once(life: Life) -> None:
     assert life.day(8, life.row(clearing=T)) == ["clearing opened"]
 
 
-def test_severity_is_the_triggers_or_the_tier_on_opening_day(life: Life) -> None:
+def test_severity_is_the_triggers_or_the_accounts_own_tier(life: Life) -> None:
     life.day(1, life.row(plain=T, noted=T, score=45))
     assert (life.alert("plain").severity, life.alert("noted").severity) == ("at_risk", "critical")
     life.day(2, life.row("nobody", plain=T, score=None))
     assert life.alert("plain", "nobody").severity == ""
-    life.day(3, life.row(plain=T, score=10))
-    assert life.alert("plain").severity == "at_risk"
+    assert life.day(3, life.row(plain=T, noted=T, score=61)) == []
+    assert (life.alert("plain").severity, life.alert("noted").severity) == ("at_risk", "critical")
 
 
 def test_a_new_trigger_records_those_that_match_already(life: Life) -> None:

@@ -43,7 +43,7 @@ def edit(project: Path, file: str, before: str, after: str) -> None:
 CHANGES = [
     ("weights.yaml", "weight: 40", "weight: 50",
      ["`weight` of signal activity was 40 (40 % of the score), and is now 50 (45.5 % of the score).",
-      "`weight` of signal engagement was 30 (30 % of the score), and is now 30 (27.3 % of the score)."]),
+      "The share of signal engagement was 30 % of the score, and is now 27.3 % of the score."]),
     ("weights.yaml", "points: {0: 0, 20: 50, 80: 100}", "points: {0: 0, 30: 50, 80: 100}",
      ["Part logins of signal activity",
       "was  50 (50 % of the signal), metric logins_14d, points {0: 0, 20: 50, 80: 100}",
@@ -148,7 +148,7 @@ def test_layout_and_comments_are_no_change(kept: Path, forestall) -> None:
 def test_a_change_for_everybody_is_said_once(kept: Path, forestall) -> None:
     edit(kept, "weights.yaml", "weight: 40", "weight: 50")
     said = forestall("diff", "HEAD", "--project", kept).out
-    assert said.count("`weight` of signal engagement") == 1
+    assert said.count("The share of signal engagement") == 1
     assert "for enterprise" not in said
 
 

@@ -285,3 +285,17 @@ def test_it_is_readable_without_a_terminal(project: Path, forestall) -> None:
     out = forestall("explain", "acme", "--project", project).out
     assert "\x1b" not in out
     assert max(len(line) for line in out.splitlines()) <= 100
+
+
+def test_many_alerts_are_shortened_to_one_screen(forestall, project: Path) -> None:
+    more = "".join(f"  below_{number}: {{when: heat < {60 - number}, clear_when: heat >= {70 + number}}}\n"
+                   f"  above_{number}: {{when: heat > {200 + number}}}\n" for number in range(12))
+    with (project / "rules" / "triggers.yaml").open("a") as file:
+        file.write(more)
+    forestall("run", "--project", project, "--day", on(6), "--send", "--existing", "open")
+    short, whole = (forestall("explain", "acme", "--project", project, *more).out.splitlines()
+                    for more in ((), ("--all",)))
+    assert len(short) <= 50 < len(whole)
+    assert short[-1] == "Shortened to one screen; --all shows the rest."
+    assert max(map(len, short)) <= 100
+    assert all(any(f"{name}_{number}" in line for line in short) for name in ("below", "above") for number in range(12))

@@ -64,8 +64,8 @@ def change(path: Path, before: str, after: str) -> None:
 def linted(forestall, *arguments: object) -> tuple[dict[str, list], dict[str, list]]:
     """What `lint` finds, and what is excused, by code."""
     done = forestall("lint", *arguments, "--format", "json")
-    assert done.code == 0
     document = done.document("lint")
+    assert done.code == any(one["severity"] == "error" for one in document["findings"])
     both = []
     for key in ("findings", "excused"):
         by_code: dict[str, list] = {}

@@ -36,7 +36,10 @@ def test_the_shipped_stories_pass(tmp_path: Path, forestall) -> None:
 
 
 def test_the_courses_stories_pass(forestall) -> None:
-    assert forestall("test", "--project", Path(__file__).parents[2] / "examples" / "courses").code == 0
+    done = forestall("test", "--project", Path(__file__).parents[2] / "examples" / "courses", "--coverage")
+    assert done.code == 0
+    assert [" ".join(line.split()) for line in done.out.splitlines()[-5:-1]] == [
+        "triggers 8 of 8", "tiers 6 of 6", "plays 14 of 14", "steps 22 of 22"]
 
 
 @pytest.mark.parametrize("expect", [
@@ -181,7 +184,7 @@ def test_the_shipped_stories_reach_everything(tmp_path: Path, forestall) -> None
     document = forestall("test", "--project", tmp_path / "x", "--coverage", "--format", "json").document("test")
     assert {name: found["missing"] for name, found in document["coverage"].items()} == {
         "triggers": [], "tiers": [], "plays": [], "steps": [], "reasons": []}
-    assert document["coverage"]["reasons"]["cannot"] == ["budget", "guard"]
+    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "budget", "snoozed", "guard"]
 
 
 def test_coverage_says_what_no_story_reaches(project: Path, forestall) -> None:
@@ -196,7 +199,7 @@ def test_coverage_says_what_no_story_reaches(project: Path, forestall) -> None:
     assert lines["steps"].startswith("steps       1 of 37")
     assert "re_engage.email:re_engage_again" in lines["steps"]
     assert "re_engage.email:re_engage," not in lines["steps"]
-    assert lines["reasons"].endswith("; cannot happen to one account: budget, guard")
+    assert lines["reasons"].endswith("; cannot happen to one account: quiet hours, budget, snoozed, guard")
 
 
 def test_what_can_happen_to_one_account_follows_from_the_rules(project: Path, forestall) -> None:
@@ -204,7 +207,7 @@ def test_what_can_happen_to_one_account_follows_from_the_rules(project: Path, fo
     path.write_text(path.read_text().replace("tasks_per_csm: 8 per day", "tasks_per_csm: 1 per day"))
     told(project, "{day: 1, no_alerts: all}")
     document = forestall("test", "--project", project, "--coverage", "--format", "json").document("test")
-    assert document["coverage"]["reasons"]["cannot"] == ["guard"]
+    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "snoozed", "guard"]
     assert "budget" in document["coverage"]["reasons"]["missing"]
 
 

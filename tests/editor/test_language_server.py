@@ -58,8 +58,8 @@ BROKEN = [
      "There is no tier of this name."),
     ("triggers", "triggers:\n  quiet:\n    when: score < 5\n    existing: »opn\n",
      "Value is not accepted. Valid values:"),
-    ("triggers", "triggers:\n  quiet:\n    when: score < 5\n    »repeat: 3 days\n",
-     "`repeat` is not built yet. Take the"),
+    ("triggers", "triggers:\n  quiet:\n    when: score < 5\n    repeat: »at once\n",
+     "Write a duration of at least one day"),
     ("triggers", "defaults:\n  »plays: {}\ntriggers:\n  quiet: {when: score < 5}\n", "Property plays is not allowed."),
     ("metrics", "account: {revenue: »account_name}\nmetrics:\n  a: {kind: text}\n",
      "There is no metric of kind number"),
@@ -147,6 +147,8 @@ OFFERED = [
     ("settings", "sources:\n  a:\n    adapter: ¦\n", {"csv", "parquet"}, {"email"}),
     ("settings", "channels:\n  a:\n    adapter: email\n    ¦\n", {"server", "sender", "password"}, {"token"}),
     ("settings", "people:\n  a:\n    manager: ¦\n", {"robin", "dana"}, set()),
+    ("settings", "owners: ¦\n", {"robin", "dana", "cs_leads"}, {"csm", "contact"}),
+    ("settings", "owners:\n  - ¦\n", {"robin", "dana", "cs_leads"}, {"csm", "contact"}),
 ]
 
 

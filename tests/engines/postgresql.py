@@ -17,8 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 
 SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB",
-            "max_connections=10", "autovacuum=off")
+            "max_connections=40", "autovacuum=off")
 SQL_TYPES = {pa.int64(): "bigint", pa.float64(): "double precision", pa.string(): "text", pa.bool_(): "boolean"}
+WHO_MAY = """local all with_password scram-sha-256
+local all all trust
+"""
 PATIENCE = 30      # seconds
 
 
@@ -52,6 +55,7 @@ class Server:
                 shutil.chown(self.folder, self._as["user"])
             self._call(programs / "initdb", "--pgdata", self.folder / "data", "--username", "judge", "--auth", "trust",
                        "--encoding", "utf8", "--locale", "C", "--no-sync")
+            (self.folder / "data" / "pg_hba.conf").write_text(WHO_MAY)
             settings = [word for setting in SETTINGS for word in ("-c", setting)]
             self._server = subprocess.Popen(
                 [programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings], cwd=self.folder,
@@ -92,7 +96,7 @@ class Server:
     def stop(self):
         """End the server and delete its folder."""
         if self._server is not None:
-            self._server.send_signal(signal.SIGINT)      # "fast": open connections are cut
+            self._server.send_signal(signal.SIGQUIT)      # at once: what it holds is deleted anyway
             self._server.wait(PATIENCE)
         shutil.rmtree(self.folder)
 

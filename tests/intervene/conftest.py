@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 
 from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.model.delivery import Delivery, PlayRun, Silence
 from forestall.engine.model.evaluation import AccountDay, packed
 from forestall.engine.model.expression import Truth
@@ -24,7 +25,8 @@ FIRST = date(2026, 1, 5)
 
 METRICS = """
 account: {name: account_name, contact: contact_email, csm: csm, executive: executive, revenue: mrr,
-          renewal: renewal_date, opted_out: email_opt_out}
+          renewal: renewal_date, opted_out: email_opt_out,
+          time_zone: time_zone}
 metrics:
   account_name: {kind: text}
   contact_email: {kind: text, personal: true}
@@ -33,6 +35,7 @@ metrics:
   mrr: {kind: number}
   renewal_date: {kind: date}
   email_opt_out: {kind: flag}
+  time_zone: {kind: text}
   heat: {kind: number}
   segment: {kind: text, one_of: [big, small]}
 """
@@ -95,7 +98,7 @@ class Day:
 
     @property
     def cancelled(self) -> list[str]:
-        return [f"{account} {play}" for account, play, _ in self.decided.decisions.cancelled]
+        return [f"{account} {play}" for account, play, _, _ in self.decided.decisions.cancelled]
 
 
 class Scene:
@@ -106,6 +109,7 @@ class Scene:
         self.conditions = Conditions.of(rulebook)
         self.directory = DIRECTORY
         self.state = State()
+        self.known = Circumstances()
         self._silent: dict[str, int] = {}      # account → for how many days nobody has named it
 
     def changed(self, rulebook: Rulebook) -> None:
@@ -129,7 +133,7 @@ class Scene:
         if wanted is not None:
             return self.conditions.index[wanted]
         found = [index for (_, play, kind), index in self.conditions.index.items()
-                 if play == what and kind.startswith("stop_if")]
+                 if play == what and kind.startswith("done_when" if part == "done" else "stop_if")]
         return found[0]
 
     def day(self, number: int, *rows: AccountDay) -> Day:
@@ -154,7 +158,7 @@ class Scene:
         dated = [replace(row, day=day) for row in rows]
         gone = {account for account, silent in self._silent.items() if silent >= self.rulebook.gone_after}
         return decide_day(self.rulebook, self.conditions, self.directory, self.state,
-                          evaluations(day, dated, self.conditions, gone), holdouts=self.holdouts)
+                          evaluations(day, dated, self.conditions, gone), replace(self.known, holdouts=self.holdouts))
 
     def run(self, play: str, account: str = "acme") -> PlayRun:
         """The latest run of a play."""
@@ -174,7 +178,7 @@ def evaluations(day: date, rows: Iterable[AccountDay], conditions: Conditions, g
         "revenue": pyarrow.array([row.revenue for row in listed], pyarrow.float64()),
         "opted_out": pyarrow.array([row.opted_out for row in listed], pyarrow.bool_()),
     }
-    for role in ("name", "contact", "csm", "executive"):
+    for role in ("name", "contact", "csm", "executive", "time_zone"):
         columns[role] = pyarrow.array([getattr(row, role) or None for row in listed], pyarrow.string())
     for start in range(0, len(conditions.expressions), TRUTHS_AT_ONCE):
         columns[f"truths{start // TRUTHS_AT_ONCE}"] = pyarrow.array(

@@ -53,12 +53,12 @@ def test_on_the_allowed_day_there_is_room_and_not_a_day_before(sent: list[int], 
     assert not any(room(DAY + timedelta(wait)) for wait in range((allowed - DAY).days))
 
 
-def test_budget_guard_and_urgency() -> None:
-    limits = Limits(tasks_per_csm=2, per_play=3, urgent=("critical",))
+def test_budget_and_urgency() -> None:
+    limits = Limits(tasks_per_csm=2, urgent=("critical",))
     assert [courtesy.within_budget(limits, planned) for planned in (0, 1, 2)] == [True, True, False]
     assert courtesy.within_budget(Limits(), 10_000)
-    assert [courtesy.over_the_guard(limits, starts) for starts in (3, 4)] == [False, True]
-    assert not courtesy.over_the_guard(Limits(per_play=None), 10_000)
+    assert courtesy.may_be_told(Limits(), 10_000)
+    assert [courtesy.may_be_told(Limits(messages_per_person=2), planned) for planned in (1, 2)] == [True, False]
     assert [courtesy.urgent(limits, severity) for severity in ("critical", "at_risk", "")] == [True, False, False]
 
 

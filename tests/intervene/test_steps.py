@@ -84,6 +84,15 @@ def test_opted_out_means_no_email_whatever_the_severity(scene):
     assert not any(one.to_customer for one in day.deliveries)
 
 
+def test_an_address_that_has_unsubscribed_gets_no_email_whatever_the_account(scene):
+    book = scene(EVERY_KIND)
+    row = book.row(true=["mild"])
+    book.state = replace(book.state, unsubscribed=frozenset({row.contact.casefold()}))
+    day = book.day(1, replace(row, contact=f"Ann <{row.contact.upper()}>"))
+    assert (day.silent, len(day.deliveries)) == (["acme all: opted out"], 6)
+    assert [one.detail for one in day.silences] == [f"Ann <{row.contact.upper()}> has unsubscribed"]
+
+
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 def test_keys_are_unique_per_account_opening_step_and_recipient(scene):

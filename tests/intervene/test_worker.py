@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forestall.engine.errors import Location, SettingsError
+from forestall.engine.intervene import lanes
 from forestall.engine.intervene.worker import MOST_ATTEMPTS, after, deliver
 from forestall.engine.model.delivery import (
     Delivery,
@@ -25,6 +25,7 @@ from forestall.engine.model.delivery import (
     Receipt,
     ReceiptStatus,
 )
+from forestall.engine.model.places import StatePlace
 from forestall.engine.model.state import Decisions
 from forestall.engine.store import Store
 
@@ -90,20 +91,49 @@ def test_everything_due_is_sent_once_in_order(store: Store) -> None:
     channel, heard = Scripted(), []
     report = deliver(store, {"email": channel}, Clock(), batch=3, progress=heard.append)
     assert (report.sent, report.retried, report.dead, report.waiting) == (7, 0, 0, 0)
-    assert channel.tried == [f"key-{number}" for number in range(7)]
-    assert heard == [1, 2, 3, 4, 5, 6, 7]
+    assert sorted(channel.tried) == [f"key-{number}" for number in range(7)]
+    assert heard == sorted(heard)
+    assert heard[-1] == 7
     assert deliver(store, {"email": channel}, Clock()).sent == 0
+
+
+def test_no_attempt_is_made_in_quiet_hours_however_late_it_comes(store: Store) -> None:
+    """A retry after nightfall, and a worker that was away until then, wait for the morning of whoever gets it."""
+    early, late = planned(0), planned(1)
+    rows = [replace(row, delivery=replace(row.delivery, quiet="19:00-08:00 Europe/Berlin 2026-01-06"))
+            for row in (early, late)]
+    fill(store, *rows)
+    clock = Clock(datetime(2026, 1, 5, 17, 59, tzinfo=UTC))      # 18:59 in Berlin
+    channel = Scripted(lambda message: BUSY)
+    deliver(store, {"email": channel}, clock, batch=1)
+    assert len(channel.tried) == 2
+    clock.moment = datetime(2026, 1, 5, 18, 30, tzinfo=UTC)
+    report = deliver(store, {"email": channel}, clock)
+    assert (len(channel.tried), report.waiting) == (2, 2)
+    assert {row.next_attempt for row in store.outbox()} == {datetime(2026, 1, 7, 7, tzinfo=UTC)}, "the 6th is a holiday"
+    assert [row.attempts for row in store.outbox()] == [1, 1], "waiting is no attempt"
+    channel.answer = lambda message: SENT
+    clock.moment = datetime(2026, 1, 7, 7, tzinfo=UTC)
+    assert deliver(store, {"email": channel}, clock).sent == 2
 
 
 def test_one_bad_destination_is_tried_once_and_holds_up_nobody(store: Store) -> None:
     fill(store, *(planned(number, "x@bad.example") for number in range(5)), planned(5), planned(6))
     channel = Scripted(lambda message: BUSY if "bad" in message.to else SENT)
-    report = deliver(store, {"email": channel}, Clock(), batch=2)
+    clock = Clock()
+    report = deliver(store, {"email": channel}, clock, batch=2)
     assert (report.sent, report.retried, report.waiting) == (2, 1, 5)
-    assert channel.tried == ["key-0", "key-5", "key-6"]
+    assert sorted(channel.tried) == ["key-0", "key-5", "key-6"]
     attempts = [row.attempts for row in store.outbox()]
     assert attempts == [1, 0, 0, 0, 0, 1, 1]
     assert statuses(store) == ["queued"] * 5 + ["sent"] * 2
+    assert deliver(store, {"email": channel}, clock).retried == 0, "it is left in peace for half a minute"
+    clock.moment += timedelta(seconds=31)
+    assert deliver(store, {"email": channel}, clock).retried == 1
+    clock.moment += timedelta(seconds=31)
+    assert deliver(store, {"email": channel}, clock).retried == 0, "and twice as long after the second failure"
+    clock.moment += timedelta(seconds=30)
+    assert deliver(store, {"email": Scripted()}, clock).waiting == 0
 
 
 def test_a_dead_server_is_tried_once_and_the_other_channels_go_on(store: Store) -> None:
@@ -179,14 +209,19 @@ def test_a_mistake_in_a_channel_is_a_failed_attempt_without_what_it_said(store: 
     assert "hunter2" not in row.detail
 
 
-def test_a_slow_far_side_never_makes_us_outlive_our_claim(store: Store, path: Path) -> None:
-    """Every look at the clock costs four minutes: another worker that comes at any time finds nothing twice."""
+def test_a_slow_far_side_never_makes_us_outlive_our_claim(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every message takes four minutes: another worker that comes at any time finds nothing twice."""
+    monkeypatch.setattr(lanes, "WIDTH", 1)
     fill(store, *(planned(number) for number in range(6)))
-    clock, other = Clock(tick=timedelta(minutes=4)), Scripted()
-    mine = Scripted()
+    clock, mine, other = Clock(), Scripted(), Scripted()
 
     def send(message: Message) -> Receipt:
         with Store.open(path) as second:
+            while statuses(second).count("sent") < len(mine.tried + other.tried) - 1:
+                time.sleep(0.001)      # minutes are much longer than it takes to record what was sent
+            clock.moment += timedelta(minutes=4)
             deliver(second, {"email": other}, Clock(clock.moment), batch=1, worker="other")
         return SENT
 
@@ -196,41 +231,104 @@ def test_a_slow_far_side_never_makes_us_outlive_our_claim(store: Store, path: Pa
     assert report.waiting == 0
 
 
-CRASHES = """
-import os, signal, sys
-from datetime import datetime, timedelta
-from pathlib import Path
-from forestall.engine.intervene.worker import deliver
-from forestall.engine.model.delivery import Receipt, ReceiptStatus
-from forestall.engine.store import Store
+def test_a_slow_destination_does_not_hold_up_the_others(store: Store) -> None:
+    """The slow one answers only when everything else has arrived."""
+    hosts = [f"https://host{number}.example/in" for number in range(3)]
+    fill(store, *(planned(number, "https://slow.example/in", "hook") for number in range(3)),
+         *(planned(3 + number, hosts[number % 3], "hook") for number in range(600)), planned(700), planned(701))
+    arrived = threading.Event()
+    others: list[str] = []
 
-class Killed:
-    name = "email"
-    def send(self, message):
-        with open(sys.argv[2], "a") as log:
-            log.write(message.key + "\\n")
-        if message.key == "key-2":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return Receipt(ReceiptStatus.SENT)
+    def send(message: Message) -> Receipt:
+        if "slow" in message.to:
+            assert arrived.wait(30)
+        else:
+            others.append(message.key)
+            if len(others) == 602:
+                arrived.set()
+        return SENT
 
-now = datetime.fromisoformat(sys.argv[3])
-deliver(Store.open(Path(sys.argv[1])), {"email": Killed()}, lambda: now, lease=timedelta(minutes=10))
-"""
+    report = deliver(store, {"hook": Scripted(send, "hook"), "email": Scripted(send)}, Clock(), batch=50)
+    assert (report.sent, report.waiting) == (605, 0)
 
 
-def test_a_kill_between_send_and_record_loses_nothing_and_repeats_one_key(store: Store, path: Path) -> None:
-    fill(store, *(planned(number) for number in range(5)))
-    log = path.with_name("sent.txt")
-    died = subprocess.run([sys.executable, "-c", CRASHES, str(path), str(log), NOW.isoformat()], timeout=60)
-    assert died.returncode == -signal.SIGKILL
-    assert log.read_text().split() == ["key-0", "key-1", "key-2"]
-    channel, clock = Scripted(), Clock(NOW + timedelta(minutes=9))
-    assert deliver(store, {"email": channel}, clock).waiting == 3
-    assert channel.tried == []
-    clock.moment = NOW + timedelta(minutes=10)
-    assert deliver(store, {"email": channel}, clock).sent == 3
-    assert channel.tried == ["key-2", "key-3", "key-4"]
-    assert statuses(store) == ["sent"] * 5
+def test_several_workers_at_once_share_the_work_and_repeat_nothing(place: StatePlace) -> None:
+    """Each with connections of its own, as another process would have; on both databases."""
+    channels = [Scripted() for _ in range(4)]
+    with Store.open(place) as store:
+        fill(store, *(planned(number) for number in range(300)))
+        begin = threading.Barrier(len(channels))
+
+        def work(channel: Scripted) -> None:
+            with Store.open(place) as own:
+                begin.wait()
+                deliver(own, {"email": channel}, Clock(), batch=20)
+
+        threads = [threading.Thread(target=work, args=[channel]) for channel in channels]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(key for channel in channels for key in channel.tried) == sorted(
+            f"key-{number}" for number in range(300))
+        assert set(statuses(store)) == {"sent"}
+        assert sum(bool(channel.tried) for channel in channels) > 1
+
+
+def test_only_a_few_go_to_one_far_side_at_once_and_the_first_one_alone(store: Store) -> None:
+    fill(store, *(planned(number) for number in range(40)))
+    most, under_way, lock = [], [0], threading.Lock()
+
+    def send(message: Message) -> Receipt:
+        with lock:
+            under_way[0] += 1
+            most.append(under_way[0])
+        time.sleep(0.002)
+        with lock:
+            under_way[0] -= 1
+        return SENT
+
+    assert deliver(store, {"email": Scripted(send)}, Clock()).sent == 40
+    assert max(most) <= lanes.WIDTH
+    assert most[0] == 1
+
+
+def test_what_was_sent_is_recorded_when_the_call_is_told_to_stop(store: Store) -> None:
+    fill(store, *(planned(number) for number in range(600)))
+    channel = Scripted()
+    report = deliver(store, {"email": channel}, Clock(), batch=100, stop=lambda: len(channel.tried) >= 20)
+    assert 20 <= report.sent < 600
+    assert report.sent == len(channel.tried)
+    assert report.sent + report.waiting == 600
+    assert set(statuses(store)) == {"sent", "queued"}
+
+
+def test_where_a_repeat_cannot_be_recognised_a_person_decides(store: Store, path: Path) -> None:
+    fill(store, planned(1, channel="slack"), planned(2, "b@other.example", "hook"))
+    uncertain = Receipt(ReceiptStatus.UNCERTAIN, "no answer")
+    slack, hook = Scripted(lambda message: uncertain, "slack"), Scripted(lambda message: uncertain, "hook")
+    clock = Clock()
+    report = deliver(store, {"slack": slack, "hook": hook}, clock, holds=["slack"])
+    assert (report.sent, report.retried, report.uncertain, report.waiting) == (0, 1, 1, 1)
+    clock.moment += timedelta(days=1)
+    slack.answer = hook.answer = lambda message: SENT
+    assert deliver(store, {"slack": slack, "hook": hook}, clock, holds=["slack"]).sent == 1
+    assert [row.delivery.key for row in store.outbox([DeliveryStatus.UNCERTAIN])] == ["key-1"]
+    assert store.again(["key-1"]) == 1
+    assert deliver(store, {"slack": slack}, clock, holds=["slack"]).sent == 1
+    said = [(attempt.said.value, attempt.becomes.value) for attempt in store.attempts("key-1")]
+    assert said == [("uncertain", "uncertain"), ("sent", "sent")]
+
+
+def test_a_worker_that_died_while_sending_leaves_it_to_a_person_where_it_matters(store: Store) -> None:
+    fill(store, planned(1, channel="slack"), planned(2, channel="slack"))
+    store.claim("died", NOW, timedelta(minutes=10), 9, ["slack"])
+    assert store.begin("key-1", "died", NOW)
+    assert not store.begin("key-1", "another", NOW)
+    channel, later = Scripted(name="slack"), Clock(NOW + timedelta(minutes=10))
+    assert deliver(store, {"slack": channel}, later, holds=["slack"]).sent == 1
+    assert channel.tried == ["key-2"]
+    assert statuses(store) == ["uncertain", "sent"]
 
 
 attempts = st.integers(1, MOST_ATTEMPTS - 1)

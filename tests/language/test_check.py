@@ -74,7 +74,7 @@ def test_flags_may_be_written_as_in_yaml_or_in_python(written):
 PROBLEMS = [
     ("logins_14 < 3", "unknown-name", 1, "nothing is called `logins_14`", "Did you mean logins_14d?"),
     ("3 > Logins_14d", "unknown-name", 5, "nothing is called `Logins_14d`", "logins_14d"),
-    ("segment == enterprise", "unknown-name", 12, "nothing is called `enterprise`", "texts stand in quotes"),
+    ("segment == enterprise", "unknown-name", 12, "nothing is called `enterprise`", 'put it in quotes: "enterprise"'),
     ("known(contact_email)", "name-not-usable", 7, "it is personal", ""),
     ("drop > 3", "unknown-name", 1, "`drop` is a function and needs brackets", "drop(x, days=n)"),
     ("dorp(score, days=7) > 3", "unknown-function", 1, "no function is called `dorp`", "Did you mean drop?"),
@@ -122,6 +122,13 @@ PROBLEMS = [
     ("held(known_for(days=3), days=2)", "looks-at-nothing", 1, "looks at no metric", ""),
     ("total(logins_14d, days=7) > 1", "total-of-carried", 1, "`logins_14d` is not", "per: day"),
     ("total(errors * score, days=7) > 1", "total-of-carried", 1, "`score` is not", "average"),
+    ("vip AND logins_14d < 3", "not-an-expression", 5, "`AND` is not part of the language", "small letters"),
+    ("score is less than 70", "not-an-expression", 7, "`is less than` is not part", "Write < instead"),
+    ("score at least 70", "not-an-expression", 7, "`at least` is not part", "Write >= instead"),
+    ("drop(score, 7 days) > 3", "not-an-expression", 13, "`7 days` is not part", "days=7"),
+    ("if score dropped", "not-an-expression", 1, "`if` is not part", "Leave it out"),
+    ("score < 70, vip", "not-in-the-language", 1, "Write `and` between two conditions", ""),
+    ("days_until(today) < 30", "unknown-name", 12, "nothing is called `today`", "days_since"),
 ]
 
 

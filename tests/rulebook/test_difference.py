@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forestall.engine.model.delivery import MessageKind
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import (
+    Digest,
     Every,
     Existing,
     Goal,
@@ -43,7 +46,7 @@ def others(book: Rulebook) -> dict[str, dict[str, Any]]:
         "metric": {"kind": Kind.TEXT, "unit": "x", "about": "x", "stale_after": 1, "one_of": ("x",), "derived": number,
                    "per_day": True, "personal": True},
         "trigger": {"when": trigger.clear_when, "clear_when": None, "about": "x", "severity": "", "cooldown": 1,
-                    "lasts": 1, "existing": Existing.RECORD},
+                    "lasts": 1, "existing": Existing.RECORD, "repeat": 3, "renamed_from": ("x",)},
         "play": {"steps": play.steps[:2], "triggers": ("inactivity",), "tier": "monitor", "every": Every(1, True),
                  "applies_to": trigger.when, "owner": "executive", "within": None, "goal": Goal(trigger.when, 3),
                  "holdout": 0.5, "resources": ("https://a.example",), "alongside": True, "finish_anyway": True,
@@ -52,7 +55,9 @@ def others(book: Rulebook) -> dict[str, dict[str, Any]]:
         "signal": {"weight": 1.0, "measure": None, "parts": (), "missing": MissingPolicy.ZERO, "about": "x"},
         "part": {"weight": 1.0, "measure": measure, "about": "x"},
         "profile": {"signals": (), "applies_to": trigger.when},
-        "limits": {"emails_per_account": None, "tasks_per_csm": 1, "per_play": 1, "urgent": ()},
+        "limits": {"emails_per_account": None, "messages_per_person": 3, "tasks_per_csm": 1, "per_play": 1,
+                   "times_usual": 4.0, "digest": Digest(MessageKind.SLACK, "x"), "quiet_hours": (time(22), time(6)),
+                   "holidays": (date(2026, 12, 25),), "urgent": ()},
         "scorecard": {"profiles": book.scorecard.profiles[-1:], "tiers": book.scorecard.tiers[:2],
                       "minimum_coverage": 0.1, "unscored_days": 0},
         "template": {"subject": "x", "body": "x"},

@@ -186,6 +186,31 @@ def test_what_follows_from_a_broken_metric_is_not_said_again(project: Path) -> N
     assert [one.code for one in inspect(project / "rules", None).errors] == ["not-one-of"]
 
 
+@pytest.mark.parametrize(("before", "after", "code", "cure"), [
+    ("- wait: 3 days", "- wait 3 days", "wrong-type", "Put a colon after its first word: `wait: 3 days`."),
+    ("- wait: 3 days", "-wait: 3 days", "yaml", "Write `- wait: 3 days`."),
+    ("slack: {to: leads, template: hello}", "slack: leads", "wrong-type", "Write {to: …, template: …}."),
+    ("trigger: [fading, silent]", "trigger: fading, silent", "unknown-trigger",
+     "Write several as a list: [fading, silent]."),
+    ("trigger: [fading, silent]", "triggers: [fading, silent]", "unknown-key", "Did you mean `trigger`?"),
+    ("holdout: 10 percent", "holdout: 0.1", "percentage", "Write 10 percent."),
+    ("urgent: [at_risk]", "{urgent:[at_risk]}", "yaml", ""),
+    ("plays:\n", "plays\n", "yaml", "Write `key: value`, or indent it below its key."),
+], ids=lambda text: text.strip())
+def test_one_mistake_in_the_playbook_is_one_problem(project: Path, before: str, after: str, code: str,
+                                                    cure: str) -> None:
+    """Also no template is called unused because of it."""
+    edit(project / "rules/playbook.yaml", before, after)
+    (problem,) = inspect(project / "rules", None).problems
+    assert (problem.code, problem.hint if cure else "") == (code, cure)
+
+
+def test_a_name_that_is_no_name_is_not_missed_as_well(project: Path) -> None:
+    edit(project / "rules/triggers.yaml", "  fading:", "  fa ding:")
+    edit(project / "rules/playbook.yaml", "trigger: [fading, silent]", "trigger: [fa_ding, silent]")
+    assert [one.code for one in inspect(project / "rules", None).problems] == ["wrong-name"]
+
+
 def test_warnings_stop_nothing(project: Path) -> None:
     rules = project / "rules"
     edit(rules / "weights.yaml", "weight: 60", "weight: 50")

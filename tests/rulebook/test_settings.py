@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from forestall.engine.adapter_settings import CHANNELS, prepared
 from forestall.engine.errors import ForestallError, SettingsError
-from forestall.engine.model.ports import Secret
+from forestall.engine.model.listening import Listen
+from forestall.engine.model.people import Destination
+from forestall.engine.model.ports import OnUncertain, Secret
 from forestall.engine.settings import (
     EngineName,
     adapter_problems,
@@ -16,6 +19,7 @@ from forestall.engine.settings import (
     open_channel,
     open_source,
     read_settings,
+    when_uncertain,
 )
 
 
@@ -114,6 +118,49 @@ def test_wrong_settings_are_sentences(tmp_path: Path, options: str, said: str) -
     assert said in str(caught.value)
     assert len(caught.value.problems) == 1
     assert "sk-123" not in str(caught.value), "a secret is not repeated"
+
+
+@pytest.mark.parametrize(("adapter", "written", "expected"), [
+    ("{adapter: webhook}", "", OnUncertain.RESEND), ("{adapter: folder}", "", OnUncertain.RESEND),
+    ('{adapter: slack, token: "${secret:T}"}', "", OnUncertain.HOLD),
+    ('{adapter: slack, token: "${secret:T}", ', "on_uncertain: resend}", OnUncertain.RESEND),
+    ("{adapter: webhook, ", "on_uncertain: hold}", OnUncertain.HOLD),
+    ('{adapter: everything, name: x, token: "${secret:T}"}', "", OnUncertain.HOLD),     # it says nothing of repeats
+])
+@pytest.mark.usefixtures("installed")
+def test_what_becomes_of_an_uncertain_message(tmp_path: Path, adapter: str, written: str,
+                                              expected: OnUncertain) -> None:
+    (tmp_path / "forestall.yaml").write_text(f"channels:\n  it: {adapter}{written}\n")
+    settings = read_settings(tmp_path)
+    assert adapter_problems(settings) == ()
+    assert when_uncertain(settings.channels[0], open_channel(settings, settings.channels[0])) is expected
+
+
+def test_a_webhook_channel_knows_its_destinations_and_their_secrets(tmp_path: Path) -> None:
+    (tmp_path / "forestall.yaml").write_text(
+        "channels: {hooks: {adapter: webhook}, other: {adapter: webhook}}\ndestinations:\n"
+        '  crm: {channel: hooks, url: https://crm.example/in, secret: "${secret:CRM}"}\n'
+        "  desk: {channel: other, url: https://desk.example/in}\n")
+    settings = read_settings(tmp_path)
+    hooks = prepared(settings.channels[0], CHANNELS)[1]
+    assert hooks.destinations == (                                  # type: ignore[attr-defined]
+        Destination("crm", "hooks", "https://crm.example/in", Secret("CRM")),)
+    (tmp_path / "forestall.yaml").write_text(
+        "channels: {hooks: {adapter: webhook, destinations: [x]}}\ndestinations:\n"
+        "  crm: {channel: hooks, url: https://crm.example/in, secret: hunter2}\n")
+    found, problems = inspect_settings(tmp_path)
+    assert found is not None
+    assert [problem.code for problem in (*problems, *adapter_problems(found))] == ["secret-in-file", "unknown-key"]
+    assert "hunter2" not in " ".join(map(str, problems))
+
+
+def test_where_answers_are_listened_for(tmp_path: Path) -> None:
+    (tmp_path / "forestall.yaml").write_text(
+        'listen: {at: "[::1]:8790", slack_secret: "${secret:S}", done_secret: "${secret:D}"}\n')
+    assert read_settings(tmp_path).listen == Listen("::1", 8790, Secret("S"), Secret("D"))
+    for at in ("8790", "127.0.0.1", "127.0.0.1:99999", "https://127.0.0.1:1", ":1"):
+        (tmp_path / "forestall.yaml").write_text(f'listen: {{at: "{at}", slack_secret: plain}}\n')
+        assert [problem.code for problem in inspect_settings(tmp_path)[1]] == ["listen-address", "secret-in-file"]
 
 
 def test_a_source_of_the_project_opens(project: Path) -> None:

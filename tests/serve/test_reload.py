@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from forestall.engine.errors import RulesError
 from forestall.engine.serve.judge import Judge
 from forestall.engine.serve.snapshot import snapshot
+from forestall.engine.settings import read_settings
 from serve.conftest import FILES, Running, reloading, rules, write
 
 WATCHED = pytest.mark.parametrize("watched", [True, False], ids=["watched", "polling only"])
@@ -237,6 +239,23 @@ def test_what_editors_leave_beside_is_no_change(project: Path, judge: Judge) -> 
         write(project / "rules", rules(0))
         running.until(lambda: in_force(running, 0))
     assert running.events("rules-rejected") == []
+
+
+def test_rules_that_cannot_be_compiled_are_taken_back(project: Path) -> None:
+    """It is a fault of ours, made here by asking for a dialect that nobody speaks."""
+    judge = Judge(read_settings(project), "duckdb")
+    with closing(judge), reloading(project / "rules", project / ".forestall", judge) as running:
+        before = running.reloader.current
+        judge._dialect = "nobody's"
+        write(project / "rules", rules(0))
+        running.until(lambda: running.shelf.rejected() is not None)
+        assert running.reloader.current is running.reloader.for_a_pass() is before
+        assert [problem.code for problem in running.reports.told[0]] == ["not-compiled"]
+        judge._dialect = "duckdb"
+        write(project / "rules", rules(1))
+        running.until(lambda: in_force(running, 1))
+        running.until(lambda: running.shelf.in_force() == running.reloader.current.digest)
+        assert running.reloader.for_a_pass() is running.reloader.current
 
 
 # -- after a restart ---------------------------------------------------------------------------------------------------

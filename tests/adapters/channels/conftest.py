@@ -18,6 +18,7 @@ from aiosmtpd.smtp import AuthResult
 from forestall.engine.model.delivery import Message, MessageKind
 
 CERTIFICATE = Path(__file__).parent / "server.pem"
+HANG_UP = "hang up"
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Asked:
 class HttpSide:
     """An HTTP server that says what it is told to and remembers what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, secure: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.answer = Answer()
         self.asked: list[Asked] = []
         self._free = threading.Event()
@@ -70,9 +71,13 @@ class HttpSide:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if secure is not None:
+            self._server.socket = secure.wrap_socket(self._server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+            self._server.handle_error = lambda *_: None      # a refused certificate breaks the handshake
+        self.url = f"{'https' if secure else 'http'}://{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -95,8 +100,13 @@ class MailSide:
         self.delay = 0.0
         self.mails: list[tuple[str, list[str], bytes]] = []
         self.logins: list[bytes] = []
+        self.sessions: list = []
+        self.most = 0            # mails over one connection, then 421; 0: any number
 
     async def handle_MAIL(self, server, session, envelope, address, options) -> str:
+        self.sessions.append(session)
+        if self.most and self.sessions.count(session) > self.most:
+            return "421 too many mails"
         envelope.mail_from = address
         return self.answers.get("MAIL", "250 fine")
 
@@ -107,6 +117,8 @@ class MailSide:
     async def handle_DATA(self, server, session, envelope) -> str:
         await asyncio.sleep(self.delay)
         answer = self.answers.get("DATA", "250 fine")
+        if answer == HANG_UP:
+            server.transport.abort()
         if answer.startswith("250"):
             self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
         return answer
@@ -120,8 +132,32 @@ class MailSide:
 
 
 @pytest.fixture
+def opened():
+    """Makes channels, and closes in the end what they keep open."""
+    made: list = []
+
+    def make(kind, *arguments: object):
+        made.append(kind(*arguments))
+        return made[-1]
+
+    yield make
+    for channel in made:
+        getattr(channel, "close", lambda: None)()
+
+
+@pytest.fixture
 def http():
     side = HttpSide()
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def https():
+    """The same with a certificate that nobody vouches for, and that is for 127.0.0.1 and localhost."""
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    secure.load_cert_chain(CERTIFICATE)
+    side = HttpSide(secure, "127.0.0.2")
     yield side
     side.close()
 
@@ -176,6 +212,57 @@ def silent_port():
         listener.bind(("127.0.0.1", 0))
         listener.listen(8)
         yield listener.getsockname()[1]
+
+
+class RawSide:
+    """A server that does with each connection, in a thread of its own, what it was made for."""
+
+    def __init__(self, does) -> None:
+        self.connections = 0
+        self.over = threading.Event()
+        self._does = does
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            thread = threading.Thread(target=self._one, args=(connection,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _one(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(5)
+            self._does(connection, self.over)
+
+    def close(self) -> None:
+        self.over.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def raw():
+    """Starts raw servers: raw(function of a connection and an event that ends it)."""
+    started: list[RawSide] = []
+
+    def start(does) -> RawSide:
+        started.append(RawSide(does))
+        return started[-1]
+
+    yield start
+    for side in started:
+        side.close()
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Slack messages as they are posted."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from forestall.adapters.channels.mrkdwn import mrkdwn
-from forestall.adapters.channels.slack import LONGEST_TEXT, SlackChannel
+from forestall.adapters.channels.mrkdwn import LONGEST_TEXT, mrkdwn
+from forestall.adapters.channels.slack import SlackChannel
 from forestall.engine.model.delivery import ReceiptStatus
 from forestall.engine.model.ports import ForestallError, Secret
 
@@ -31,6 +32,32 @@ def test_an_incoming_webhook(hook, http, message):
     assert posted["text"] == (
         "<@U024BE7LH> *Your logins fell from 20 to 6*\nHello *Ann*,\n\nsee <https://e.example|the guide>.")
     assert posted["unfurl_links"] is False
+
+
+BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "*Acme*"}},
+          {"type": "actions", "elements": [{"type": "button", "action_id": "snooze", "value": "key",
+                                            "text": {"type": "plain_text", "text": "Snooze"}}]}]
+
+
+def test_blocks_travel_with_the_text_for_notifications(hook, app, http, message):
+    http.says(200, "ok")
+    hook.send(message("slack", blocks=json.dumps(BLOCKS)))
+    posted = http.asked[-1].json()
+    assert posted["blocks"][0]["text"]["text"] == "<@U024BE7LH>"
+    assert posted["blocks"][1:] == BLOCKS
+    assert "*Your logins fell from 20 to 6*" in posted["text"]
+    http.says(200, '{"ok": true, "ts": "1"}')
+    app.send(message("slack", blocks=json.dumps(BLOCKS)))
+    assert http.asked[-1].json()["blocks"] == BLOCKS
+    assert http.asked[-1].json()["text"].startswith("*Your logins")
+    app.send(message("slack"))
+    assert "blocks" not in http.asked[-1].json()
+
+
+@pytest.mark.parametrize("blocks", ["{", "{}", "3"])
+def test_blocks_that_are_none(blocks, app, http, message):
+    assert app.send(message("slack", blocks=blocks)).status is ReceiptStatus.REFUSED
+    assert http.asked == []
 
 
 def test_a_webhook_mentions_a_person_and_no_channel(hook, http, message):

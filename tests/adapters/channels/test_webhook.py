@@ -1,8 +1,10 @@
 """Webhooks as the receiver sees them."""
 
 import http.server
+import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,18 +13,25 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from forestall.adapters.channels.hosts import matches, public
 from forestall.adapters.channels.webhook import WebhookChannel
 from forestall.engine.model.delivery import ReceiptStatus
+from forestall.engine.model.people import Destination
 from forestall.engine.model.ports import ForestallError, Secret
 
 CERTIFICATE = Path(__file__).parent / "server.pem"
+LOCAL = ("127.0.0.1", "localhost")
 SIGNING = "whsec_dmVyeWh1c2h2ZXJ5aHVzaA=="
 
 
-def channel(**settings: object) -> WebhookChannel:
-    return WebhookChannel("hooks", WebhookChannel.Settings(**{"allow_private": True, "timeout": 5, **settings}), Path())
+@pytest.fixture
+def channel(opened):
+    def make(**settings: object) -> WebhookChannel:
+        given = {"allow_private": True, "timeout": 5, "hosts": LOCAL, **settings}
+        return opened(WebhookChannel, "hooks", WebhookChannel.Settings(**given), Path())
+
+    return make
 
 
 @pytest.mark.parametrize("secret", [SIGNING, SIGNING.removeprefix("whsec_"), f" {SIGNING}\n"])
-def test_the_signature_is_verified_by_the_published_library(secret, http, message, monkeypatch):
+def test_the_signature_is_verified_by_the_published_library(secret, http, message, monkeypatch, channel):
     monkeypatch.setenv("SIGNING", secret)
     note = message("webhook", to=f"{http.url}/hook?tenant=1")
     assert channel(secret=Secret("SIGNING")).send(note).status is ReceiptStatus.SENT
@@ -35,18 +44,32 @@ def test_the_signature_is_verified_by_the_published_library(secret, http, messag
         Webhook(SIGNING).verify(asked.body + b" ", asked.headers)
 
 
-def test_without_a_secret_there_is_no_signature(http, message):
+def test_a_destination_has_a_secret_of_its_own(http, message, monkeypatch, channel):
+    monkeypatch.setenv("SIGNING", SIGNING)
+    monkeypatch.setenv("OTHER", "b3RoZXJvdGhlcm90aGVyb3RoZXI=")
+    made = channel(secret=Secret("SIGNING"), hosts=(), destinations=(
+        Destination("crm", "hooks", f"{http.url}/crm", Secret("OTHER")),
+        Destination("desk", "hooks", f"{http.url}/desk")))
+    for path, secret in (("crm", "b3RoZXJvdGhlcm90aGVyb3RoZXI="), ("desk", SIGNING)):
+        assert made.send(message("webhook", to=f"{http.url}/{path}")).status is ReceiptStatus.SENT
+        assert Webhook(secret).verify(http.asked[-1].body, http.asked[-1].headers)
+    monkeypatch.setenv("OTHER", "!")
+    with pytest.raises(ForestallError, match="`secret` of the destination crm is no base64"):
+        made.send(message("webhook", to=f"{http.url}/crm"))
+
+
+def test_without_a_secret_there_is_no_signature(http, message, channel):
     channel().send(message("webhook", to=http.url))
     assert "webhook-signature" not in http.asked[0].headers
     assert http.asked[0].headers["webhook-timestamp"].isdecimal()
 
 
-def test_a_task_travels_like_a_webhook(http, message):
+def test_a_task_travels_like_a_webhook(http, message, channel):
     assert channel().send(message("task", to=http.url)).status is ReceiptStatus.SENT
     assert http.asked[0].json() == {"account": "Ümläut"}
 
 
-def test_a_key_that_no_header_can_carry(http, message):
+def test_a_key_that_no_header_can_carry(http, message, channel):
     for _ in range(2):
         receipt = channel().send(message("webhook", to=http.url, key="Müller\r\nx-evil: 1"))
     assert receipt.status is ReceiptStatus.SENT
@@ -55,7 +78,7 @@ def test_a_key_that_no_header_can_carry(http, message):
 
 
 @pytest.mark.parametrize("secret", ["hush!", "Z", "hushhushh", "=", "whsec_", "whsec_ü"])
-def test_a_secret_that_cannot_sign(secret, http, message, monkeypatch):
+def test_a_secret_that_cannot_sign(secret, http, message, monkeypatch, channel):
     monkeypatch.setenv("SIGNING", secret)
     with pytest.raises(ForestallError, match="`secret` of the channel hooks is no base64") as caught:
         channel(secret=Secret("SIGNING")).send(message("webhook", to=http.url))
@@ -65,9 +88,9 @@ def test_a_secret_that_cannot_sign(secret, http, message, monkeypatch):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]",
                                   "0.0.0.0", "[::1]", "169.254.169.254", "10.0.0.1", "192.168.1.1"])
-def test_the_own_network_is_out_of_reach_unless_allowed(host, http, message):
+def test_the_own_network_is_out_of_reach_unless_allowed(host, http, message, channel):
     port = http.url.rsplit(":", 1)[1]
-    receipt = channel(allow_private=False).send(message("webhook", to=f"https://{host}:{port}/hook"))
+    receipt = channel(allow_private=False, hosts=(host.strip("[]"),)).send(message("webhook", to=f"https://{host}:{port}/hook"))
     assert receipt.status is ReceiptStatus.REFUSED
     assert "private network" in receipt.detail
     assert http.asked == []
@@ -80,19 +103,78 @@ def test_the_own_network_is_out_of_reach_unless_allowed(host, http, message):
     ("https://" + "x" * 70 + ".example/", "not a web address"), ("file:///etc/passwd", "not a web address"),
     ("https://..example/", "not a web address"), ("#cs-leads", "not a web address"),
 ])
-def test_destinations_that_are_refused(to, expected, message):
+def test_destinations_that_are_refused(to, expected, message, channel):
     receipt = channel(allow_private=False).send(message("webhook", to=to))
     assert receipt.status is ReceiptStatus.REFUSED
     assert expected in receipt.detail
 
 
-def test_only_the_hosts_that_are_named(http, message):
+def test_only_the_hosts_that_are_named(http, message, channel):
     note = message("webhook", to=http.url)
     receipt = channel(hosts=("crm.example", "*.crm.example")).send(note)
     assert receipt.status is ReceiptStatus.REFUSED
     assert receipt.detail == "127.0.0.1 is not among `hosts` of the channel hooks"
     assert channel(hosts=("crm.example", "127.0.0.1")).send(note).status is ReceiptStatus.SENT
     assert len(http.asked) == 1
+
+
+def test_without_hosts_only_those_of_the_destinations(http, message, channel):
+    place = Destination("crm", "hooks", "https://CRM.müller.example/hook")
+    made = channel(hosts=(), destinations=(place,))
+    receipt = made.send(message("webhook", to=http.url))
+    assert (receipt.status, receipt.detail) == (
+        ReceiptStatus.REFUSED, "127.0.0.1 is not among the destinations of the channel hooks")
+    assert http.asked == []
+    assert made._hosts == ("crm.xn--mller-kva.example",)
+
+
+def test_a_name_is_looked_up_once_and_what_was_judged_is_connected_to(message, monkeypatch, channel):
+    answers, reached = ["93.184.216.34", "127.0.0.1", "127.0.0.1"], []
+
+    def look_up(host, port, *_, **__):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
+
+    def connect(where, *_, **__):
+        reached.append(where[0])
+        raise ConnectionRefusedError(111, "refused")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    made = channel(allow_private=False, hosts=("crm.example",))
+    note = message("webhook", to="https://crm.example/hook")
+    assert made.send(note).status is ReceiptStatus.RETRY
+    # now the name leads into the own network
+    assert made.send(note).status is ReceiptStatus.REFUSED
+    assert reached == ["93.184.216.34"]
+
+
+def test_the_connection_is_kept_and_shared_by_threads(raw, message, channel):
+    bodies = []
+
+    def talk(connection, over):
+        with connection.makefile("rb") as said:
+            while line := said.readline():
+                assert line == b"POST /hook HTTP/1.1\r\n"
+                headers = {}
+                while (line := said.readline()) != b"\r\n":
+                    name, _, value = line.decode().partition(": ")
+                    headers[name.lower()] = value.strip()
+                bodies.append(said.read(int(headers["content-length"])))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\nok")
+                assert "cookie" not in headers
+
+    side, made = raw(talk), channel()
+    note = {"to": f"http://127.0.0.1:{side.port}/hook"}
+    for number in range(5):
+        assert made.send(message("webhook", key=str(number), **note)).status is ReceiptStatus.SENT
+    assert side.connections == 1
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda n: made.send(message("webhook", key=f"k{n}", body=f"[{n}]", **note)), range(60)))
+    assert {receipt.status for receipt in sent} == {ReceiptStatus.SENT}
+    assert sorted(bodies[5:]) == sorted(f"[{n}]".encode() for n in range(60))
+    assert [receipt.reference for receipt in sent] == [f"k{n}" for n in range(60)]
+    assert side.connections <= 5
+    made.close()
 
 
 def test_which_hosts_match():
@@ -112,24 +194,40 @@ def test_which_addresses_are_public(address, expected):
     assert public(address) is expected
 
 
-def test_a_redirect_is_refused_and_not_followed(http, message):
+def test_a_redirect_is_refused_and_not_followed(http, message, channel):
     for status in (301, 302, 303, 307, 308):
         http.says(status, "", {"location": f"{http.url}/elsewhere"})
         assert channel().send(message("webhook", to=http.url)).status is ReceiptStatus.REFUSED
     assert len(http.asked) == 5
 
 
-def test_no_body(http, message):
+def test_redirects_are_followed_where_the_settings_say_so_and_only_to_hosts_that_they_name(http, message, channel):
+    note = message("webhook", to=f"{http.url}/start")
+    for status, asked in ((307, 3), (308, 3), (301, 1), (302, 1), (303, 1)):
+        http.asked.clear()
+        http.says(status, "", {"location": "/next"})       # for ever
+        assert channel(redirects=2).send(note).status is ReceiptStatus.REFUSED
+        assert [one.path for one in http.asked] == ["/start", "/next", "/next"][:asked]
+    for location, detail in (
+            ("https://evil.example/", "evil.example is not among"), ("https://10.0.0.1/", "10.0.0.1 is not among"),
+            ("ftp://127.0.0.1/", "not a web address"), ("//127.0.0.1:x/", "not a web address")):
+        http.says(307, "", {"location": location})
+        assert detail in channel(redirects=2).send(note).detail
+    http.says(307, "", {"location": http.url.replace("127.0.0.1", "localhost")})
+    assert channel(redirects=1, hosts=("127.0.0.1",)).send(note).detail.startswith("localhost is not among")
+
+
+def test_no_body(http, message, channel):
     receipt = channel().send(message("webhook", to=http.url, body=""))
     assert (receipt.status, receipt.detail) == (ReceiptStatus.REFUSED, "the message has no JSON body")
 
 
-def test_a_proxy_of_the_environment_is_not_used(http, message, monkeypatch, closed_port):
+def test_a_proxy_of_the_environment_is_not_used(http, message, monkeypatch, closed_port, channel):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
     assert channel().send(message("webhook", to=http.url)).status is ReceiptStatus.SENT
 
 
-def test_the_name_is_kept_in_the_host_header_and_in_the_certificate(message, monkeypatch):
+def test_the_name_is_kept_in_the_host_header_and_in_the_certificate(message, monkeypatch, channel):
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,0 +1,62 @@
+"""What becomes of a play that is under way, before anything new is looked at: met, over, without a reason, or on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from forestall.engine.intervene.accounts import OneAccount, has_reason, unless_known
+from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.model.expression import Truth
+from forestall.engine.model.rulebook import Play, Rulebook
+from forestall.engine.score.conditions import Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One day's look at runs. `gone` are the accounts that no source names any more."""
+
+    rulebook: Rulebook
+    conditions: Conditions
+    gone: frozenset[str]
+    day: date
+
+    def of(self, run: PlayRun, account: OneAccount) -> tuple[PlayRun, str]:
+        """The run after today's look, and why it has to stop ("": it need not)."""
+        play = self.rulebook.plays.get(run.play)
+        if play is None:
+            return replace(run, outcome=unless_known(run.outcome)), "the play was taken out"
+        if account.row is None:
+            if run.account not in self.gone:
+                return run, ""
+            return replace(run, outcome=unless_known(run.outcome)), "the account is gone"
+        run = self._goal(run, play, account.row)
+        if run.status is not RunStatus.RUNNING:
+            return run, ""      # what is held is looked at by itself
+        if run.outcome is OutcomeStatus.MET:
+            return run, "its goal is met"
+        if run.until is not None and self.day > run.until:
+            return run, "its time is over"
+        if run.step >= len(play.steps) and run.next_on is not None and run.next_on <= self.day:
+            status = RunStatus.STOPPED if run.reason else RunStatus.FINISHED
+            return replace(run, status=status, next_on=None, reason=run.reason or "done"), ""
+        if play.digest != run.digest:
+            return run, "the play's steps were changed"
+        if play.recurring:
+            left = account.row.tier not in (None, play.tier)      # an unscored account has left no tier
+            return run, f"no longer in {play.tier}" if left else ""
+        lost = not play.finish_anyway and not any(has_reason(run, play, alert) for alert in account.alerts)
+        return run, "its alert closed" if lost else ""
+
+    def _goal(self, run: PlayRun, play: Play, row: AccountDay) -> PlayRun:
+        index = self.conditions.goal(play.name)
+        if run.outcome is not OutcomeStatus.WATCHING:
+            return run
+        truth = Truth.UNKNOWN if index is None else row.truth(index)
+        if run.until is not None and self.day > run.until:
+            unknown = truth is Truth.UNKNOWN      # nobody can say that it was missed
+            return replace(run, outcome=OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.NOT_MET)
+        if truth is Truth.TRUE:
+            return replace(run, outcome=OutcomeStatus.MET, met_on=self.day)
+        return run
