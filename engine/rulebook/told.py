@@ -36,7 +36,7 @@ def told_metric(metric: Metric) -> Told:
         "kind": str(metric.kind), "is": _text(metric.derived), "unit": metric.unit, "about": metric.about,
         "one_of": ", ".join(metric.one_of), "per": "day" if metric.per_day else "",
         "stale_after": _days(metric.stale_after) if metric.supplied and not metric.per_day else "",
-        "personal": _flag(metric.personal),
+        "personal": _flag(metric.personal), "by_hand": _flag(metric.by_hand),
     })
 
 
@@ -108,7 +108,8 @@ def told_step(step: Step) -> str:
         case WebhookStep():
             return f"webhook to {step.to}, template {step.template}"
         case TaskStep():
-            return f"task for {step.person}, to {step.to}, template {step.template}"
+            ends = f", done when {_text(step.done_when)}" if step.done_when else ""
+            return f"task for {step.person}, to {step.to}, template {step.template}{ends}"
         case WaitStep():
             return f"wait {_days(step.days)}" if not step.business else f"wait {step.days} business days"
         case StopIfStep():

@@ -49,7 +49,7 @@ def report(kills: Kills, database: str) -> None:
 def test_killed_on_sqlite(tmp_path: Path, children: Zygote, far: Receivers) -> None:
     harness = Harness(tmp_path, children, far, "", tmp_path)
     assert len(harness.expected.arrived) == 54
-    kills = kill(harness, KILLS or 13, each_day=6, seed=20250303)
+    kills = kill(harness, KILLS or 13, each_day=7, seed=20250303)
     report(kills, "SQLite")
     assert set(kills.stages) == STAGES
     assert not KILLS or min(kills.stages.values()) >= 20

@@ -106,8 +106,8 @@ def test_a_mistake_is_underlined_where_it_is(editor: LanguageServer, project: Pa
 
 # What is offered: the file, the text with ¦ where somebody types, some of the words, some that may not be there.
 OFFERED = [
-    ("triggers", "triggers:\n  quiet:\n    ¦\n", {"when", "clear_when", "cooldown", "lasts"},
-     {"repeat", "renamed_from"}),
+    ("triggers", "triggers:\n  quiet:\n    ¦\n", {"when", "clear_when", "repeat", "renamed_from"},
+     {"whn"}),
     ("triggers", "triggers:\n  quiet:\n    when: ¦\n",
      {"score", "tier", "activity", "logins_14d", "drop(x, days=n)", 'tier == "…"'},
      {"contact_email", "total(x, days=n)"}),
@@ -124,7 +124,7 @@ OFFERED = [
     ("weights", "profiles:\n  - name: a\n    signals:\n      ¦\n", {"activity", "recency"}, set()),
     ("playbook", "plays:\n  a:\n    trigger: ¦\n", {"inactivity", "logins_down"}, {"at_risk"}),
     ("playbook", "plays:\n  a:\n    trigger: [¦]\n", {"inactivity", "logins_down"}, set()),
-    ("playbook", "plays:\n  a:\n    ¦\n", {"trigger", "tier", "steps", "goal", "holdout"}, {"escalate", "started_by"}),
+    ("playbook", "plays:\n  a:\n    ¦\n", {"trigger", "tier", "steps", "goal", "holdout"}, set()),
     ("playbook", "plays:\n  a:\n    steps:\n      - ¦\n", {"email", "slack", "webhook", "task", "wait", "stop_if"},
      set()),
     ("playbook", "plays:\n  a:\n    steps:\n      - email: {to: ¦}\n", {"contact", "csm", "csm.manager"}, {"dana"}),

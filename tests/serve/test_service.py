@@ -279,7 +279,7 @@ def test_forestall_yaml_is_read_at_the_start_and_a_change_is_said(project: Path)
         assert running.end() == 0
     done = once(project, "--once")
     assert done.returncode == 1
-    assert "`owners` names no person and no destination: `dna`. Did you mean dana?" in done.stderr
+    assert "`owners` names no person and no destination: `dna`. [unknown-owner]" in done.stderr
 
 
 @pytest.mark.parametrize(("words", "said"), [
