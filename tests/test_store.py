@@ -242,7 +242,8 @@ alert_states = st.builds(
 passes = st.builds(
     lambda day, digest, changed, alerts, tiers, runs, silences, sends, starts: (day, Decisions(
         day, digest, digest, tuple(Transition(TransitionKind.OPENED, each, day) for each in changed), tuple(alerts),
-        tiers, tuple(runs), tuple(sends), tuple(silences), triggers=frozenset(each.trigger for each in changed), starts=starts,
+        tiers, tuple(runs), tuple(sends), tuple(silences),
+        triggers=frozenset(each.trigger for each in changed), starts=starts,
     )),
     days, st.sampled_from(["a", "b"]), st.lists(alert_states, max_size=3), st.lists(alert_states, max_size=3),
     st.dictionaries(accounts.map("a{}".format), st.sampled_from(["", "healthy", "at_risk"])),

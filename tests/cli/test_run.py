@@ -182,7 +182,8 @@ def test_what_the_guard_holds_is_said_with_the_cure(project: Path, run: Run) -> 
         file.writelines(f"x{number},2026-01-01,X,x@x.example,dana,25\n" for number in range(12))
     done = run("--day", "2026-01-01")
     said = " ".join(done.out.split())
-    assert "call would start for 13 accounts, and none of it happens: 13 starts in one pass; limits.per_play is 8." in said
+    assert ("call would start for 13 accounts, and none of it happens: "
+            "13 starts in one pass; limits.per_play is 8.") in said
     assert "`forestall outbox approve call`" in said
     assert "guard 13" in done.out
 
