@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from forestall.engine.intervene.day import Decided
-from forestall.engine.intervene.templates import render
 from forestall.engine.intervene.writing import Writer
+from forestall.engine.message.templates import render
 from forestall.engine.model.delivery import Delivery, MessageKind, OutboxRow, SilenceReason
 from forestall.engine.model.rulebook import EmailStep, MessageStep
 from forestall.engine.model.state import State

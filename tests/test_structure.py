@@ -14,18 +14,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("engine", "adapters") for path in (ROOT / folder).rglob("*.py"))
 
-# Messages are checked when the rules are loaded, so these modules stand below the rulebook though they live beside the
-# plays that use them. They know the model and the spelling help, nothing else.
-TEMPLATES = {"templates", "template_check", "template_kinds", "environment", "names", "plainly", "wording", "story",
-             "slots", "telling"}
-
 # Each part, whom it may know besides itself, and why it is there. An arrow that is not in here fails the test.
 PARTS: dict[str, tuple[set[str], str]] = {
     "errors": (set(), "what can go wrong, for everybody"),
     "model": ({"errors"}, "the nouns, which know nothing but how to fail"),
     "language": ({"errors", "model"}, "expressions of the rules: text to checked terms, and both evaluators"),
-    "templates": ({"errors", "model", "language"}, "messages: checked when the rules load, filled when a play speaks"),
-    "rulebook": ({"errors", "model", "language", "templates"}, "YAML files to a Rulebook, or to every problem at once"),
+    "message": ({"errors", "model", "language"},
+                "what people read: checked when the rules load, filled when a play speaks"),
+    "rulebook": ({"errors", "model", "language", "message"}, "YAML files to a Rulebook, or to every problem at once"),
     "adapter_settings": ({"errors", "model", "language", "rulebook"}, "forestall.yaml to an adapter's own settings"),
     "settings": ({"errors", "model", "language", "rulebook", "adapter_settings"},
                  "forestall.yaml, read by the same means"),
@@ -37,18 +33,18 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "lint": ({"errors", "model", "language", "rulebook", "detect", "score"}, "rules and history to advice"),
     "store": ({"errors", "model"}, "the state database: nouns in, nouns out"),
     "alert": ({"errors", "model", "language", "rulebook", "detect", "score"}, "truths to alerts"),
-    "intervene": ({"errors", "model", "language", "templates", "rulebook", "detect", "score", "alert", "store"},
+    "intervene": ({"errors", "model", "language", "message", "rulebook", "detect", "score", "alert", "store"},
                   "alerts to plays, deliveries and receipts"),
     "measure": ({"errors", "model", "store", "score", "alert", "intervene"}, "deliveries to outcomes"),
     "learn": ({"errors", "model", "rulebook", "score", "store", "measure"}, "outcomes to proposals"),
     "simulate": ({"errors", "model", "language", "rulebook", "detect", "score", "alert", "intervene", "measure"},
                  "the same functions over the past"),
-    "runtime": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "detect",
+    "runtime": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
                 "wires the parts into a pass"),
     "serve": ({"errors", "model", "rulebook", "settings", "score", "store", "intervene", "runtime"},
               "passes by the clock, and rules taken over meanwhile"),
-    "cli": ({"errors", "model", "language", "templates", "rulebook", "adapter_settings", "settings", "supplied",
+    "cli": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "supplied",
              "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",
              "runtime", "serve"},
             "one module per verb"),
@@ -61,8 +57,6 @@ def part_of(module: str) -> str:
     names = module.split(".")[1:]
     if names[:1] == ["adapters"]:
         return "adapters"
-    if names[:2] == ["engine", "intervene"] and len(names) > 2 and names[2] in TEMPLATES:
-        return "templates"
     return names[1] if names[:1] == ["engine"] and len(names) > 1 else ""
 
 

@@ -10,7 +10,7 @@ from forestall.engine.cli.report import KIND_WORDS, amount
 from forestall.engine.cli.screen import Detail, below, headed, near
 from forestall.engine.cli.told import Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
-from forestall.engine.intervene.wording import value_text
+from forestall.engine.message.wording import value_text
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.delivery import DeliveryStatus, OutcomeStatus, RunStatus, Silence, SilenceReason
 from forestall.engine.model.rulebook import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep

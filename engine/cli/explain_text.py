@@ -8,7 +8,7 @@ from forestall.engine.cli.explain_alerts import alert_lines, other_lines
 from forestall.engine.cli.report import MARGIN, amount, long_day, table
 from forestall.engine.cli.screen import MOST_LINES, WIDTH, Detail, clipped, headed, near, signed, tenths, wrapped
 from forestall.engine.cli.told import Known, Told
-from forestall.engine.intervene.wording import value_text
+from forestall.engine.message.wording import value_text
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.rulebook import MissingPolicy

@@ -14,9 +14,9 @@ import click
 from forestall.engine.cli.explain import unknown_account
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.intervene.preview import Previewed, preview, sending
-from forestall.engine.intervene.shown import as_page, as_text
 from forestall.engine.intervene.steps import KINDS
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.message.shown import as_page, as_text
 from forestall.engine.model.delivery import MessageKind
 from forestall.engine.model.rulebook import MessageStep, Play, Rulebook
 from forestall.engine.runtime import Project, open_project

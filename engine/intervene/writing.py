@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from forestall.engine.detect.history import History
-from forestall.engine.intervene.changes import (
+from forestall.engine.message.changes import (
     Subjects,
     ahead,
     changes,
@@ -15,11 +15,11 @@ from forestall.engine.intervene.changes import (
     charts,
     stakes,
 )
-from forestall.engine.intervene.listing import listing
-from forestall.engine.intervene.messages import message, reason
-from forestall.engine.intervene.rule_words import in_words
-from forestall.engine.intervene.story import AlertStory, Chart, Story
-from forestall.engine.intervene.templates import needed, render
+from forestall.engine.message.listing import listing
+from forestall.engine.message.rendering import message, reason
+from forestall.engine.message.rule_words import in_words
+from forestall.engine.message.story import AlertStory, Chart, Story
+from forestall.engine.message.templates import needed, render
 from forestall.engine.model.delivery import Delivery, DeliveryStatus, Message, MessageKind, OutboxRow
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Name

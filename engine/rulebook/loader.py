@@ -164,8 +164,8 @@ def _addresses(catalogue: Catalogue, settings: Surroundings | None) -> Addresses
 def _check_templates(templates: dict[str, Template], catalogue: Catalogue, words: Words, findings: Findings) -> None:
     if not templates:
         return
-    from forestall.engine.intervene.names import kinds_of
-    from forestall.engine.intervene.plainly import surely_sound
+    from forestall.engine.message.names import kinds_of
+    from forestall.engine.message.plainly import surely_sound
 
     follows = {"unknown-name"} if words.incomplete or words.broken else set()
     if any(problem.code == "wrong-kind" for problem in findings.found()):
@@ -176,7 +176,7 @@ def _check_templates(templates: dict[str, Template], catalogue: Catalogue, words
         words.used.update(_FACT.findall(template.body + template.subject))
         if surely_sound(template, kinds):
             continue
-        from forestall.engine.intervene.templates import problems  # imports Jinja2, which takes a while
+        from forestall.engine.message.templates import problems  # imports Jinja2, which takes a while
 
         findings.extend(problem for problem in problems(template, catalogue, signals) if problem.code not in follows)
 

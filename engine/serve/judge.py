@@ -94,7 +94,7 @@ class Judge:
             self._compiling.submit(int)
         if self._checking is None:
             self._checking = ProcessPoolExecutor(1, get_context("spawn"), _begin,
-                                                 ("forestall.engine.intervene.templates", NICENESS))
+                                                 ("forestall.engine.message.templates", NICENESS))
 
 
 def compiled(found: Future[Compiled]) -> Compiled | None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 
 from forestall.engine.errors import ForestallError, Problem
-from forestall.engine.intervene.messages import page
+from forestall.engine.message.rendering import page
 from forestall.engine.model.delivery import Message, MessageKind, ReceiptStatus
 from forestall.engine.model.ports import Channel
 from forestall.engine.runtime import open_channels, reached

@@ -20,9 +20,9 @@ import pytest
 from slack_sdk.models.blocks import Block
 
 from forestall.adapters.channels.mail import compose
-from forestall.engine.intervene.shown import as_text
-from forestall.engine.intervene.story import Story
 from forestall.engine.intervene.writing import Writer
+from forestall.engine.message.shown import as_text
+from forestall.engine.message.story import Story
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.rulebook import MessageStep, Play, SlackStep
 from forestall.engine.runtime import Project, open_project

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from forestall.engine.errors import Location
-from forestall.engine.intervene import slack_blocks
-from forestall.engine.intervene.changes import ahead
-from forestall.engine.intervene.charts import sparkline
-from forestall.engine.intervene.messages import message
-from forestall.engine.intervene.rule_words import in_words
-from forestall.engine.intervene.story import Ahead, AlertStory, Change, Chart, Story
-from forestall.engine.intervene.templates import needed, problems, render
+from forestall.engine.message import slack_blocks
+from forestall.engine.message.changes import ahead
+from forestall.engine.message.charts import sparkline
+from forestall.engine.message.rendering import message
+from forestall.engine.message.rule_words import in_words
+from forestall.engine.message.story import Ahead, AlertStory, Change, Chart, Story
+from forestall.engine.message.templates import needed, problems, render
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts

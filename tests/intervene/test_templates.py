@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from forestall.adapters.channels.mrkdwn import mrkdwn
 from forestall.engine.errors import Location, RulesError
-from forestall.engine.intervene import messages, template_check
-from forestall.engine.intervene.templates import AlertStory, Rendered, Story, problems, render
-from forestall.engine.intervene.wording import escaped, number, one_line, unescaped
+from forestall.engine.message import rendering as messages
+from forestall.engine.message import template_check
+from forestall.engine.message.templates import AlertStory, Rendered, Story, problems, render
+from forestall.engine.message.wording import escaped, number, one_line, unescaped
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts
@@ -328,7 +329,7 @@ def test_every_template_of_the_default_rules_can_be_read() -> None:
 
 def test_checking_templates_loads_nothing_heavy() -> None:
     heavy = "{'sqlalchemy', 'pyarrow', 'ibis', 'duckdb', 'httpx', 'rich', 'markdown_it', 'slack_sdk'}"
-    code = f"import sys, forestall.engine.intervene.templates; print({heavy} & set(sys.modules))"
+    code = f"import sys, forestall.engine.message.templates; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 

@@ -11,9 +11,9 @@ import pytest
 from jsonschema import Draft7Validator
 from rulebook.slips import slips
 
-from forestall.engine.intervene.names import kinds_of
-from forestall.engine.intervene.plainly import surely_sound
-from forestall.engine.intervene.templates import problems
+from forestall.engine.message.names import kinds_of
+from forestall.engine.message.plainly import surely_sound
+from forestall.engine.message.templates import problems
 from forestall.engine.rulebook.fits import fits
 from forestall.engine.rulebook.loader import load
 from forestall.engine.rulebook.nodes import plain

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from forestall.engine.errors import Location
-from forestall.engine.intervene import templates
-from forestall.engine.intervene.story import AlertStory, Story
+from forestall.engine.message import templates
+from forestall.engine.message.story import AlertStory, Story
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.expression import Kind

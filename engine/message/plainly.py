@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from forestall.engine.intervene.names import LISTED, Kinds
-from forestall.engine.intervene.telling import PARTS
+from forestall.engine.message.names import LISTED, Kinds
+from forestall.engine.message.telling import PARTS
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Template
 

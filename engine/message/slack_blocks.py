@@ -16,10 +16,10 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from forestall.engine.intervene.markdown import lone_link, tokens
-from forestall.engine.intervene.slots import Pieces, filled, pieces, slot
-from forestall.engine.intervene.story import Rendered
-from forestall.engine.intervene.wording import same
+from forestall.engine.message.markdown import lone_link, tokens
+from forestall.engine.message.slots import Pieces, filled, pieces, slot
+from forestall.engine.message.story import Rendered
+from forestall.engine.message.wording import same
 
 MOST_BLOCKS, MOST_FIELDS, MOST_BUTTONS = 50, 10, 25
 LONGEST_SECTION, LONGEST_FIELD, LONGEST_HEADER, LONGEST_LABEL, LONGEST_URL = 3000, 2000, 150, 75, 3000

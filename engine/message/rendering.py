@@ -9,12 +9,12 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
 
-from forestall.engine.intervene import pages, slack_blocks
-from forestall.engine.intervene.plain import plain
-from forestall.engine.intervene.rule_words import label
-from forestall.engine.intervene.slots import without_reserved
-from forestall.engine.intervene.story import Rendered, Story
-from forestall.engine.intervene.wording import counted, one_line, value_text
+from forestall.engine.message import pages, slack_blocks
+from forestall.engine.message.plain import plain
+from forestall.engine.message.rule_words import label
+from forestall.engine.message.slots import without_reserved
+from forestall.engine.message.story import Rendered, Story
+from forestall.engine.message.wording import counted, one_line, value_text
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from forestall.engine.intervene.story import Story
-from forestall.engine.intervene.wording import day, short_day
+from forestall.engine.message.story import Story
+from forestall.engine.message.wording import day, short_day
 
 PARTS = ("changes", "chart", "stakes", "next", "rule")
 

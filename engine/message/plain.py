@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from markdown_it.token import Token
 
-from forestall.engine.intervene.markdown import tokens
-from forestall.engine.intervene.slots import Pieces, filled, pieces
-from forestall.engine.intervene.story import Rendered
-from forestall.engine.intervene.wording import same
+from forestall.engine.message.markdown import tokens
+from forestall.engine.message.slots import Pieces, filled, pieces
+from forestall.engine.message.story import Rendered
+from forestall.engine.message.wording import same
 
 
 def plain(rendered: Rendered) -> str:

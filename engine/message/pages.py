@@ -12,10 +12,10 @@ from functools import lru_cache
 
 from markdown_it.token import Token
 
-from forestall.engine.intervene.markdown import lone_link, reader, tokens
-from forestall.engine.intervene.slots import Pieces, filled, pieces
-from forestall.engine.intervene.story import Rendered
-from forestall.engine.intervene.telling import CHART
+from forestall.engine.message.markdown import lone_link, reader, tokens
+from forestall.engine.message.slots import Pieces, filled, pieces
+from forestall.engine.message.story import Rendered
+from forestall.engine.message.telling import CHART
 
 _FONT = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _MONO = "Menlo,Consolas,'DejaVu Sans Mono',monospace"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from forestall.engine.intervene.names import Kinds
+from forestall.engine.message.names import Kinds
 from forestall.engine.model.expression import Kind
 
 _CANNOT_FAIL = frozenset({nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Const, nodes.If, nodes.Template})

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from forestall.engine.intervene.slots import filled, pieces
-from forestall.engine.intervene.wording import escaped
+from forestall.engine.message.slots import filled, pieces
+from forestall.engine.message.wording import escaped
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.people import Person
 

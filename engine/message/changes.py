@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-from forestall.engine.intervene.charts import sparkline
-from forestall.engine.intervene.rule_words import headed, in_words, label
-from forestall.engine.intervene.story import Ahead, Change, Chart
-from forestall.engine.intervene.wording import counted, day, one_line, short_day, value_text
+from forestall.engine.message.charts import sparkline
+from forestall.engine.message.rule_words import headed, in_words, label
+from forestall.engine.message.story import Ahead, Change, Chart
+from forestall.engine.message.wording import counted, day, one_line, short_day, value_text
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Kind, Name, NameRole, names

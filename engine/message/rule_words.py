@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from forestall.engine.intervene.wording import value_text
+from forestall.engine.message.wording import value_text
 from forestall.engine.model.expression import (
     Arithmetic,
     Call,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from forestall.engine.intervene.messages import message
-from forestall.engine.intervene.story import ListedTask, Story
-from forestall.engine.intervene.templates import render
+from forestall.engine.message.rendering import message
+from forestall.engine.message.story import ListedTask, Story
+from forestall.engine.message.templates import render
 from forestall.engine.model.delivery import Delivery, Message
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.people import Directory

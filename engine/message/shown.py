@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from forestall.engine.intervene.messages import page
+from forestall.engine.message.rendering import page
 from forestall.engine.model.delivery import Message
 
 _BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")

@@ -13,9 +13,9 @@ from jinja2 import Template, Undefined, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-from forestall.engine.intervene import wording
-from forestall.engine.intervene.slots import Slots, without_reserved
-from forestall.engine.intervene.telling import PARTS, Piece, Telling
+from forestall.engine.message import wording
+from forestall.engine.message.slots import Slots, without_reserved
+from forestall.engine.message.telling import PARTS, Piece, Telling
 
 SLOTS = "_slots"      # where a rendering keeps the values of its body; no template can say a name like this
 

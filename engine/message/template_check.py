@@ -11,12 +11,12 @@ from functools import lru_cache
 from jinja2 import TemplateSyntaxError, nodes
 
 from forestall.engine.errors import Location, Problem
-from forestall.engine.intervene.environment import FILTERS, TESTS, sandbox
-from forestall.engine.intervene.names import LISTED, kinds_of
-from forestall.engine.intervene.story import Ahead, AlertStory, Change, Chart, ListedTask, Story
-from forestall.engine.intervene.telling import PARTS
-from forestall.engine.intervene.template_kinds import children, everything, surely_fits
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.message.environment import FILTERS, TESTS, sandbox
+from forestall.engine.message.names import LISTED, kinds_of
+from forestall.engine.message.story import Ahead, AlertStory, Change, Chart, ListedTask, Story
+from forestall.engine.message.telling import PARTS
+from forestall.engine.message.template_kinds import children, everything, surely_fits
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Kind

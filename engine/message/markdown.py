@@ -8,7 +8,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from forestall.engine.intervene.slots import LINKED_SLOT, SLOT
+from forestall.engine.message.slots import LINKED_SLOT, SLOT
 
 _STAND_IN = re.compile(r"slot(\d+)tols")
 

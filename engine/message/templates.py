@@ -10,12 +10,12 @@ from jinja2 import Template as Compiled
 from jinja2 import TemplateError
 
 from forestall.engine.errors import Location, Problem, RulesError
-from forestall.engine.intervene import template_check
-from forestall.engine.intervene.environment import SLOTS, Link, Missing, Named, UnfitError, compiled
-from forestall.engine.intervene.slots import Slots
-from forestall.engine.intervene.story import AlertStory, Rendered, Story
-from forestall.engine.intervene.telling import Telling
-from forestall.engine.intervene.wording import one_line
+from forestall.engine.message import template_check
+from forestall.engine.message.environment import SLOTS, Link, Missing, Named, UnfitError, compiled
+from forestall.engine.message.slots import Slots
+from forestall.engine.message.story import AlertStory, Rendered, Story
+from forestall.engine.message.telling import Telling
+from forestall.engine.message.wording import one_line
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.people import Person

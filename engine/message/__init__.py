@@ -1,0 +1,1 @@
+"""What people read: templates, the story of an alert, mails, Slack messages."""
