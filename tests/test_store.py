@@ -242,7 +242,7 @@ alert_states = st.builds(
 passes = st.builds(
     lambda day, digest, changed, alerts, tiers, runs, silences, sends, starts: (day, Decisions(
         day, digest, digest, tuple(Transition(TransitionKind.OPENED, each, day) for each in changed), tuple(alerts),
-        tiers, tuple(runs), tuple(sends), tuple(silences),
+        tiers, tuple(runs), tuple(replace(each, day=day) for each in sends), tuple(silences),
         triggers=frozenset(each.trigger for each in changed), starts=starts,
     )),
     days, st.sampled_from(["a", "b"]), st.lists(alert_states, max_size=3), st.lists(alert_states, max_size=3),
@@ -250,7 +250,7 @@ passes = st.builds(
     st.lists(st.builds(run, accounts, days, status=st.sampled_from(RunStatus), outcome=st.sampled_from(OutcomeStatus)),
              max_size=3),
     st.lists(st.builds(silence, accounts, days), max_size=3),
-    st.lists(st.builds(delivery, accounts, day=days, kind=st.sampled_from(MessageKind)), max_size=3,
+    st.lists(st.builds(delivery, accounts, kind=st.sampled_from(MessageKind)), max_size=3,
              unique_by=lambda each: each.key),
     st.dictionaries(st.sampled_from(["nudge", "call"]), st.integers(0, 300)),
 )

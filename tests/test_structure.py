@@ -42,7 +42,7 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "runtime": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
                 "wires the parts into a pass"),
-    "serve": ({"errors", "model", "rulebook", "settings", "score", "store", "intervene", "runtime"},
+    "serve": ({"errors", "model", "message", "rulebook", "settings", "score", "store", "intervene", "runtime"},
               "passes by the clock, and rules taken over meanwhile"),
     "cli": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "supplied",
              "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",

@@ -71,7 +71,7 @@ def _lacks(node: Node, error: ValidationError) -> bool:
 def _strangers(found: Mapping[tuple[str | int, ...], tuple[_Place, list[str]]]) -> Iterator[Problem]:
     """Entries that are something else altogether; neighbours are said once: a line above them is missing."""
     said: set[tuple[str | int, ...]] = set()
-    for path, (place, strange) in found.items():
+    for path, (place, strange) in sorted(found.items(), key=lambda each: _whole(each[1][0])):
         if path[:-1] in said:
             continue
         said.add(path[:-1])
@@ -81,6 +81,11 @@ def _strangers(found: Mapping[tuple[str | int, ...], tuple[_Place, list[str]]]) 
                       f"{place.name} has the keys of something else, {', '.join(f'`{key}`' for key in strange[:4])}"
                       f"{others}.",
                       "Look whether a line above it is missing or indented wrongly.")
+
+
+def _whole(place: _Place) -> tuple[int, int]:
+    """Where it stands: of neighbours the first one is named."""
+    return place.whole.line, place.whole.column
 
 
 def published(name: str) -> dict[str, Any]:

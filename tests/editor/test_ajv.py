@@ -54,7 +54,7 @@ def test_schemas_that_know_a_project_and_its_files(node: Node, project: Path) ->
 def test_schemas_that_know_the_courses_and_their_files(node: Node, tmp_path: Path) -> None:
     courses = ROOT / "examples" / "courses"
     forestall("schema", "--project", courses, "--out", tmp_path)
-    assert judged(node, asked(tmp_path, courses / "rules", settings=(courses / "forestall.yaml",))) == 6
+    assert judged(node, asked(tmp_path, courses / "rules", settings=(courses / "forestall.yaml",))) == 7
 
 
 @pytest.mark.parametrize(("kind", "text"), [

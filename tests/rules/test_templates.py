@@ -188,8 +188,11 @@ def test_a_message_to_the_customer_never_speaks_of_scores_and_tiers(name):
 @pytest.mark.parametrize(("play", "kind", "name"), [step for step in STEPS if step[1] != "customer"])
 def test_a_message_to_us_tells_the_story(play, kind, name):
     body = TEMPLATES[name].body
-    for part in ("**What changed.**", "**Since when.**", "**Why it matters.**", "**What to do.**"):
-        assert part in body, (name, part)
+    first = body.split("{{ story")[0]
+    assert "**" in first, f"{name}: what to do comes first"
+    assert re.search(r"\*\*(Why it matters|What it may be)\.\*\*", body), name
+    for part in ("stakes", "changes", "rule") if kind == "slack" else ("stakes",):
+        assert f"{{{{ story.{part} }}}}" in body, (name, part)
     assert "account.name" in TEMPLATES[name].subject
 
 
