@@ -1,9 +1,9 @@
 """`forestall run`: what it prints, as text and as documents, and with which exit code it ends."""
 
 import json
-import re
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
