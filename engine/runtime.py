@@ -18,6 +18,7 @@ from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.detect.supply import supply
 from forestall.engine.errors import Location, SettingsError, UsageError
+from forestall.engine.intervene.accounts import steps_under_way
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.guards import rests_on
 from forestall.engine.intervene.holding import Circumstances
@@ -27,8 +28,10 @@ from forestall.engine.model.delivery import MessageKind, OutboxRow
 from forestall.engine.model.people import Directory
 from forestall.engine.model.places import StatePlace
 from forestall.engine.model.ports import Channel, OnUncertain, Source
-from forestall.engine.model.rulebook import Existing, Rulebook
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
+from forestall.engine.model.trigger import Existing
+from forestall.engine.rulebook.begun import needed, with_begun
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
@@ -141,6 +144,7 @@ class Passes:
         self._project, self._history, self._send, self._existing = project, history, send, existing
         self._progress, self._stop = progress, stop
         self._store: Store | None = None
+        self._evaluator = project.evaluator
         project.evaluator.engine.start()
         with undisturbed(), Store.open(project.store_path, read_only=True) as store:
             self._state = store.state()
@@ -150,12 +154,13 @@ class Passes:
     def one(self, day: date) -> PassReport:
         """Decide one day, and unless this is a dry run write it and deliver."""
         self._may_be_decided(day)
-        project, before, evaluator = self._project, self._state, self._project.evaluator
+        project, before = self._project, self._state
+        evaluator = self._following(before)
         collected = collect(self._history, self._sources, project.rulebook.catalogue, day,
                             project.settings.gone_after, self._progress)
         self._progress("evaluate", 0, 1)
         evaluations = evaluator.evaluate(self._history, day, day).on(day)
-        rulebook = project.rulebook
+        rulebook = evaluator.rulebook
         if self._existing is not None and before.previous_pass is None:
             rulebook = with_existing(rulebook, self._existing)
         known = Circumstances(moment=datetime.now(UTC) if project.settings.live else None,
@@ -178,6 +183,15 @@ class Passes:
         delivery = send_due(project.settings, store, channels, stop=self._stop,
                             progress=lambda done: self._progress("deliveries", done, len(rows)))
         return replace(report, commit=commit, delivery=delivery)
+
+    def _following(self, state: State) -> Evaluator:
+        """An evaluator that also knows the steps on which plays still run, though the rules say others by now."""
+        rulebook = self._project.rulebook
+        wanted = needed(rulebook, steps_under_way(state)) & state.begun.keys()
+        if wanted != self._evaluator.rulebook.begun.keys():
+            begun = with_begun(rulebook, {key: state.begun[key] for key in wanted})
+            self._evaluator = self._project.evaluator.following(begun)
+        return self._evaluator
 
     def close(self) -> None:
         """Let go of the state database."""

@@ -14,7 +14,7 @@ from forestall.engine.intervene.day import Decided
 from forestall.engine.intervene.writing import Writer
 from forestall.engine.message.templates import render
 from forestall.engine.model.delivery import Delivery, MessageKind, OutboxRow, SilenceReason
-from forestall.engine.model.rulebook import EmailStep, MessageStep
+from forestall.engine.model.play import EmailStep, MessageStep
 from forestall.engine.model.state import State
 from forestall.engine.runtime import Project, import_history, open_project, passes
 from forestall.engine.simulate.replay import replay

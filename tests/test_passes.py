@@ -20,8 +20,8 @@ from aiosmtpd.controller import Controller
 from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import ForestallError, SettingsError, SourceError, UsageError
 from forestall.engine.model.delivery import DeliveryStatus, MessageKind
-from forestall.engine.model.rulebook import Existing
 from forestall.engine.model.state import Decisions, State
+from forestall.engine.model.trigger import Existing
 from forestall.engine.runtime import PassReport, Project, import_history, open_project, passes
 from forestall.engine.sample.files import write_sample
 from forestall.engine.score.evaluate import Evaluator

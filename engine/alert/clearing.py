@@ -16,7 +16,9 @@ from forestall.engine.alert.lifecycle import Moved, step, step_tier
 from forestall.engine.model.alert import Alert, AlertStatus, TransitionKind
 from forestall.engine.model.evaluation import AccountDay, Value
 from forestall.engine.model.expression import Kind, Literal, Name, NameRole, Term, walk
-from forestall.engine.model.rulebook import Measure, Points, Rulebook, Steps, Tier, tier_alert
+from forestall.engine.model.play import tier_alert
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.scorecard import Measure, Points, Steps, Tier
 from forestall.engine.score.account import Account
 from forestall.engine.score.evaluations import from_epoch, to_epoch
 from forestall.engine.score.reason import truth

@@ -16,8 +16,11 @@ from forestall.engine.alert.attention import reminder_due, worsened
 from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import Existing, Rulebook, Tier, Trigger, recovery_alert, tier_alert
+from forestall.engine.model.play import recovery_alert, tier_alert
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.scorecard import Tier
 from forestall.engine.model.state import State
+from forestall.engine.model.trigger import Existing, Trigger
 from forestall.engine.score.conditions import Conditions
 
 TIER_CLEARS_AFTER = 3       # days out of the band

@@ -14,6 +14,7 @@ from forestall.engine.cli.told import Known, RulesThen, Told
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.intervene.explained import answered
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.rulebook.begun import needed, with_begun
 from forestall.engine.rulebook.earlier import earlier
 from forestall.engine.runtime import Project, open_project
 from forestall.engine.score.explain import AGO, explain, nearest_accounts
@@ -50,12 +51,15 @@ def _told(project: Project, rules: Path, account: str, day: date | None, since: 
         last = store.pass_on(date.max)
         wanted = day or (last.day if last else _last_day(project))
         record, then = store.account(account), store.pass_on(wanted - timedelta(days=since))
+        begun = store.begun()
+    running = needed(project.rulebook, {(run.play, run.digest) for run in record.runs}) & begun.keys()
+    rulebook = with_begun(project.rulebook, {key: begun[key] for key in running})
     before = _rules_then(project, rules, then)
-    found = explain(project.rulebook, project.history, account, wanted, since, before.rulebook)
+    found = explain(rulebook, project.history, account, wanted, since, before.rulebook)
     if found is None:
         raise unknown_account(project, account, wanted)
-    decided = answered(project.rulebook, found.subject, record, wanted, last.day if last else None)
-    return Told(project.rulebook, found, decided, since, before)
+    decided = answered(rulebook, found.subject, record, wanted, last.day if last else None)
+    return Told(rulebook, found, decided, since, before)
 
 
 def _rules_then(project: Project, rules: Path, then: PassMade | None) -> RulesThen:

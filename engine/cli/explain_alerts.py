@@ -13,7 +13,7 @@ from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, Run
 from forestall.engine.message.wording import value_text
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.delivery import DeliveryStatus, OutcomeStatus, RunStatus, Silence, SilenceReason
-from forestall.engine.model.rulebook import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep
+from forestall.engine.model.play import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep
 
 MOST_WAYS = 3
 MOST_PLAYS = 3
@@ -122,7 +122,7 @@ def _ran(one: RunExplained, told: Told) -> str:
     dead = next((row.detail for row in one.deliveries if row.status is DeliveryStatus.DEAD and row.detail), "")
     if dead:
         parts.append(f"“{without_addresses(dead)}”")
-    play = told.rulebook.plays.get(run.play)
+    play = told.rulebook.as_begun(run.play, run.digest)
     named = {step.id: _step(step) for step in play.steps} if play is not None else {}
     parts += [_unsaid(named.get(kept.silence.step, kept.silence.step), kept.silence) for kept in one.silences]
     if one.next_step is not None:

@@ -11,7 +11,7 @@ from forestall.engine.cli.told import Known, Told
 from forestall.engine.message.wording import value_text
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import MissingPolicy
+from forestall.engine.model.scorecard import MissingPolicy
 from forestall.engine.score.earned import Cause, Moved, without_data
 from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.explain import Earned, Explanation, Fact, TriggerExplained

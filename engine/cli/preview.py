@@ -18,7 +18,8 @@ from forestall.engine.intervene.steps import KINDS
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.message.shown import as_page, as_text
 from forestall.engine.model.delivery import MessageKind
-from forestall.engine.model.rulebook import MessageStep, Play, Rulebook
+from forestall.engine.model.play import MessageStep, Play
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.runtime import Project, open_project
 from forestall.engine.store import Store
 

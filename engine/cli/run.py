@@ -11,7 +11,7 @@ import click
 from forestall.engine.cli.progress import shown
 from forestall.engine.cli.report import pass_document, pass_lines
 from forestall.engine.errors import Location, UsageError
-from forestall.engine.model.rulebook import Existing
+from forestall.engine.model.trigger import Existing
 from forestall.engine.runtime import PassReport, Project, open_project, passes
 from forestall.engine.settings import EngineName
 

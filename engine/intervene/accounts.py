@@ -9,7 +9,7 @@ from forestall.engine.alert.lifecycle import Alerts
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
-from forestall.engine.model.rulebook import Play
+from forestall.engine.model.play import Play, PlaySteps
 from forestall.engine.model.state import State
 
 
@@ -44,6 +44,14 @@ def after_today(state: State, alerts: Alerts) -> Iterable[Alert]:
 def same_opening(alert: Alert, run: PlayRun) -> bool:
     """Whether this opening of the alert started the run."""
     return alert.trigger == run.group and alert.opened_on == run.occurrence
+
+
+def steps_under_way(state: State) -> frozenset[PlaySteps]:
+    """The wordings of steps that somebody still goes through, or of which something is still asked."""
+    opened = {(one.account, one.trigger, one.opened_on) for one in state.alerts.values()
+              if one.status is AlertStatus.OPEN}
+    return frozenset((run.play, run.digest) for run in state.runs if run.status is RunStatus.RUNNING or (
+        run.status is RunStatus.FINISHED and (run.account, run.group, run.occurrence) in opened))
 
 
 def in_the_way(run: PlayRun) -> str:

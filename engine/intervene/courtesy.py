@@ -10,7 +10,9 @@ from functools import lru_cache
 
 from forestall.engine.intervene.quiet import Quiet, holidays_near, leaves_at
 from forestall.engine.model.delivery import Delivery
-from forestall.engine.model.rulebook import Every, Limits, Play, Scorecard
+from forestall.engine.model.play import Every, Play
+from forestall.engine.model.rulebook import Limits
+from forestall.engine.model.scorecard import Scorecard
 
 PATIENCE = 7      # days for which a step of a play without `within` may be put off by a cap
 SPREAD = 28       # recurring plays of a month start on day 1 to 28, so that every month has the day

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -17,7 +17,8 @@ from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus, S
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.outcome import Answer, AnswerKind
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import Rulebook, recovery_alert, tier_alert
+from forestall.engine.model.play import PlaySteps, recovery_alert, tier_alert
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions, State, with_new_names
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import DayOfEvaluations
@@ -60,9 +61,16 @@ def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory,
         silences=(*planned.silences, *rested), cancelled=planned.cancelled, triggers=triggers,
         heard=state.heard, answers=_lost(state, evaluations),
         renamed=names, answered=frozenset(state.approvals), starts=planned.starts,
-        digests=planned.digests)
+        digests=planned.digests, begun=_begun(rulebook, state, planned.runs))
     true, unknown = _truths(rulebook, conditions, evaluations)
     return Decided(decisions, _book(rulebook, evaluations), true, unknown, planned.held, outage)
+
+
+def _begun(rulebook: Rulebook, state: State, runs: Iterable[PlayRun]) -> Mapping[PlaySteps, str]:
+    """The steps on which plays begin today, where they are not written down already."""
+    found = {(run.play, run.digest) for run in runs if run.status is RunStatus.RUNNING} - state.begun.keys()
+    return {(play, digest): rulebook.plays[play].written for play, digest in sorted(found)
+            if rulebook.plays[play].digest == digest}
 
 
 def _lost(state: State, evaluations: DayOfEvaluations) -> tuple[Answer, ...]:

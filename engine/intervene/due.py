@@ -12,7 +12,7 @@ from forestall.engine.model.alert import Alert
 from forestall.engine.model.delivery import PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import EmailStep, MessageStep, Play, SlackStep
+from forestall.engine.model.play import EmailStep, MessageStep, Play, SlackStep
 from forestall.engine.score.conditions import Conditions
 
 _COLLEAGUES = ("csm", "executive", "csm.manager")
@@ -32,7 +32,7 @@ def is_under_way(run: PlayRun, alerts: Iterable[Alert]) -> bool:
 
 def done(conditions: Conditions, play: Play, run: PlayRun, row: AccountDay, day: date) -> PlayRun:
     """The run, done where `done_when` of each of its tasks is true and all of them are out."""
-    indices = [conditions.done_when(play.name, task.id) for task in play.tasks]
+    indices = [conditions.done_when(play, task.id) for task in play.tasks]
     known = [index for index in indices if index is not None]
     last = max((place for place, step in enumerate(play.steps) if step in play.tasks), default=len(play.steps))
     if run.done_on is not None or not known or len(known) < len(indices) or run.step <= last:

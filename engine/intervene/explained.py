@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from forestall.engine.alert.clearing import Clearing, clearing
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import OutboxRow, PlayRun, RunStatus
-from forestall.engine.model.rulebook import Play, Rulebook, Step
+from forestall.engine.model.play import Play, Step
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.account import Account
 from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.reason import why
@@ -134,7 +135,7 @@ def _why_not(play: Play, account: Account, alert: Alert, runs: tuple[RunExplaine
 
 
 def _run(rulebook: Rulebook, record: AccountRecord, run: PlayRun, day: date) -> RunExplained:
-    play = rulebook.plays.get(run.play)
+    play = rulebook.as_begun(run.play, run.digest)
     left = play is not None and run.status is RunStatus.RUNNING and run.step < len(play.steps)
     rows = tuple(row for row in record.deliveries if (row.delivery.play, row.delivery.group, row.delivery.occurrence)
                  == (run.play, run.group, run.occurrence) and row.delivery.day <= day)

@@ -12,7 +12,8 @@ from forestall.engine.intervene.accounts import OneAccount, in_the_way, same_ope
 from forestall.engine.intervene.guards import HELD_DAYS
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus, Silence, SilenceReason
 from forestall.engine.model.evaluation import AccountDay
-from forestall.engine.model.rulebook import Limits, Play, Rulebook
+from forestall.engine.model.play import Play
+from forestall.engine.model.rulebook import Limits, Rulebook
 from forestall.engine.model.state import Approval, State, identity
 from forestall.engine.model.supply import Supply
 

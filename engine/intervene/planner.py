@@ -44,7 +44,8 @@ from forestall.engine.model.delivery import (
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import MessageStep, Play, Rulebook
+from forestall.engine.model.play import MessageStep, Play
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Counts, State, identity
 from forestall.engine.score.conditions import Conditions
 
@@ -129,7 +130,7 @@ class _Planner:
         return replace(run, severity=worst) if self._rank(worst) > self._rank(run.severity) else run
 
     def _watched(self, run: PlayRun, account: OneAccount) -> PlayRun:
-        play = self._rulebook.plays.get(run.play)
+        play = self._rulebook.as_begun(run.play, run.digest)
         if play is not None and account.row is not None and is_under_way(run, account.alerts):
             run = done(self._conditions, play, run, account.row, self._day)
         run, reason = self._watch.of(run, account)
@@ -345,8 +346,8 @@ class _Planner:
                if run.status is RunStatus.RUNNING and run.next_on is not None and run.next_on <= self._day]
         for run in sorted(due, key=self._urgency):
             row = self._accounts[run.account].row
-            play = self._rulebook.plays[run.play]
-            if row is None:
+            play = self._rulebook.as_begun(run.play, run.digest)
+            if row is None or play is None:
                 continue
             risk = next((one for one in self._accounts[run.account].runs if self._is_risk(one)), None)
             if play.recurring and risk is not None:
@@ -367,7 +368,7 @@ class _Planner:
     def _escalate(self, sent: Sent) -> None:
         """Once, when the due time has passed and nobody was told yet."""
         for key, run in sorted(self._runs.items()):
-            account, play = self._accounts[run.account], self._rulebook.plays.get(run.play)
+            account, play = self._accounts[run.account], self._rulebook.as_begun(run.play, run.digest)
             if play is None or account.row is None or play.escalate is None or not is_under_way(run, account.alerts):
                 continue
             if is_late(play, run, account.alerts, key in self._state.on_their_way, self._day):
@@ -379,7 +380,7 @@ class _Planner:
         for alert in self._alerts.reminders:
             account = self._accounts[alert.account]
             run = next((one for one in account.runs if same_opening(alert, one) and is_under_way(one, [alert])), None)
-            play = self._rulebook.plays.get(run.play) if run is not None else None
+            play = self._rulebook.as_begun(run.play, run.digest) if run is not None else None
             if run is not None and play is not None and account.row is not None:
                 self._say(play, run, account.row, reminders(play, self._day), sent)
 

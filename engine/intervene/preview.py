@@ -12,7 +12,7 @@ from forestall.engine.intervene.writing import Writer
 from forestall.engine.model.delivery import Delivery, Message, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay, Facts
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import MessageStep, Play, StopIfStep, WaitStep
+from forestall.engine.model.play import MessageStep, Play, StopIfStep, WaitStep
 from forestall.engine.score.evaluate import Evaluator
 
 

@@ -21,17 +21,17 @@ from forestall.engine.model.delivery import (
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Directory, Person, bare_address
-from forestall.engine.model.rulebook import (
+from forestall.engine.model.play import (
     EmailStep,
     MessageStep,
     Play,
-    Rulebook,
     SlackStep,
     StopIfStep,
     TaskStep,
     WaitStep,
     WebhookStep,
 )
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import SAID
 from forestall.engine.score.conditions import Conditions
 
@@ -145,7 +145,7 @@ class _Walk:
             self._next()
 
     def _truth(self, step: StopIfStep) -> Truth:
-        return self._row.truth(self._conditions.stop_if(self._play.name, step.id))
+        return self._row.truth(self._conditions.stop_if(self._play, step.id))
 
     def _in_question(self) -> StopIfStep | None:
         """The stop_if that stands over the current message: only other messages are between them."""
@@ -168,6 +168,10 @@ class _Walk:
         self.run = replace(self.run, step=self.run.step + 1, next_on=self._day)
 
     def _message(self, step: MessageStep) -> None:
+        if step.template not in self._rulebook.templates:      # only in steps that the rules do not say any more
+            self._silence(SilenceReason.NO_TEMPLATE, step.id, f"there is no template {step.template} any more")
+            self._next()
+            return
         address = self._address(step)
         stop_if = self._in_question() if address is not None and address.to_customer else None
         if stop_if is not None and self._truth(stop_if) is not Truth.FALSE:

@@ -9,7 +9,8 @@ from forestall.engine.intervene.accounts import OneAccount, has_reason, unless_k
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import Play, Rulebook
+from forestall.engine.model.play import Play
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.conditions import Conditions
 
 
@@ -24,7 +25,7 @@ class Watch:
 
     def of(self, run: PlayRun, account: OneAccount) -> tuple[PlayRun, str]:
         """The run after today's look, and why it has to stop ("": it need not)."""
-        play = self.rulebook.plays.get(run.play)
+        play = self.rulebook.as_begun(run.play, run.digest)
         if play is None:
             return replace(run, outcome=unless_known(run.outcome)), "the play was taken out"
         if account.row is None:
@@ -38,11 +39,12 @@ class Watch:
             return run, "its goal is met"
         if run.until is not None and self.day > run.until:
             return run, "its time is over"
+        stuck = self.rulebook.stuck(run.play, run.digest)
+        if stuck:
+            return run, f"the play's steps were changed, and nobody can go on with the old ones: {stuck.rstrip('.')}"
         if run.step >= len(play.steps) and run.next_on is not None and run.next_on <= self.day:
             status = RunStatus.STOPPED if run.reason else RunStatus.FINISHED
             return replace(run, status=status, next_on=None, reason=run.reason or "done"), ""
-        if play.digest != run.digest:
-            return run, "the play's steps were changed"
         if play.recurring:
             left = account.row.tier not in (None, play.tier)      # an unscored account has left no tier
             return run, f"no longer in {play.tier}" if left else ""

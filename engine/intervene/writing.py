@@ -24,7 +24,9 @@ from forestall.engine.model.delivery import Delivery, DeliveryStatus, Message, M
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Name
 from forestall.engine.model.people import Directory, Person
-from forestall.engine.model.rulebook import Rulebook, Trigger, recovery_alert, tier_alert
+from forestall.engine.model.play import Step, recovery_alert, tier_alert
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.trigger import Trigger
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.look_back import look_back
 
@@ -101,8 +103,15 @@ class Writer:
             changes=changes(self._subjects, told, len(about.asked), now, before, self._labels)
             if "changes" in needs else (),
             charts=self._charts(delivery, told) if "charts" in needs else (),
-            ahead=ahead(play.steps, delivery.step, delivery.day, play.escalate, due) if "ahead" in needs else (),
+            ahead=ahead(self._steps(delivery), delivery.step, delivery.day, play.escalate, due)
+            if "ahead" in needs else (),
             stakes=stakes(rulebook.catalogue, now) if "stakes" in needs else "", inside=not delivery.to_customer)
+
+    def _steps(self, delivery: Delivery) -> tuple[Step, ...]:
+        """The steps among which a delivery is one: those of now, or others that somebody began with."""
+        begun = (one.steps for (play, _), one in self._rulebook.begun.items() if play == delivery.play)
+        now = self._rulebook.plays[delivery.play].steps
+        return next((steps for steps in (now, *begun) if any(step.id == delivery.step for step in steps)), now)
 
     def _person(self, said: str) -> Person | None:
         if said not in self._people:

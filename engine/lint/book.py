@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forestall.engine.errors import Location, Severity
-from forestall.engine.model.rulebook import (
-    MessageStep,
-    Play,
-    Rulebook,
-    StopIfStep,
-    TaskStep,
-    WaitStep,
-)
+from forestall.engine.model.play import MessageStep, Play, StopIfStep, TaskStep, WaitStep
+from forestall.engine.model.rulebook import Rulebook
 
 CUSTOMER = "contact"
 COLLEAGUES = ("csm", "executive", "csm.manager")

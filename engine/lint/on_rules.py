@@ -8,7 +8,7 @@ from forestall.engine.errors import Severity
 from forestall.engine.lint.book import Book, Check, Found, has_a_person, writes_to_the_customer
 from forestall.engine.lint.secrets import secrets
 from forestall.engine.model.expression import Comparison, Junction, Literal, Negation, Term, walk
-from forestall.engine.model.rulebook import EmailStep, Play, TaskStep
+from forestall.engine.model.play import EmailStep, Play, TaskStep
 from forestall.engine.score.look_back import beyond
 
 MANY = 5

@@ -13,17 +13,9 @@ from forestall.engine.message.wording import counted, day, one_line, short_day, 
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Kind, Name, NameRole, names
-from forestall.engine.model.rulebook import (
-    EmailStep,
-    MessageStep,
-    Rulebook,
-    SlackStep,
-    Step,
-    StopIfStep,
-    TaskStep,
-    Trigger,
-    WaitStep,
-)
+from forestall.engine.model.play import EmailStep, MessageStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.trigger import Trigger
 
 MOST_CHANGES = 6
 CHART_DAYS = 56        # eight weeks

@@ -20,7 +20,7 @@ from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Kind, Name, NameRole, Term, names
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import Trigger
+from forestall.engine.model.trigger import Trigger
 
 BODY_VERSION = 1
 

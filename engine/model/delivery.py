@@ -83,6 +83,7 @@ class SilenceReason(StrEnum):
     NO_ADDRESS = "no address"
     FACTS_MISSING = "facts missing"
     NO_PLAY = "no play applies"
+    NO_TEMPLATE = "no template"
 
 
 @dataclass(frozen=True, slots=True)

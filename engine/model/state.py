@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from forestall.engine.model.alert import Alert, AlertStatus, Transition
 from forestall.engine.model.delivery import Delivery, MessageKind, OutcomeStatus, PlayRun, RunStatus, Silence
 from forestall.engine.model.outcome import Answer
+from forestall.engine.model.play import PlaySteps
 from forestall.engine.model.remembered import ALERTS_REMEMBERED, EMAILS_REMEMBERED, STARTS_REMEMBERED
 
 
@@ -64,6 +65,7 @@ class Decisions:
     `digests`: the key of a delivery → what it stands for, which is not delivered by itself.
     `heard` is that of the state it began with. `answers` are what the data say became of accounts. `renamed` says whose
     alerts and runs go on under another name of their trigger; everything else in here bears the new name already.
+    `begun`: wordings of steps on which a play began for the first time, as `Play.written`.
     """
 
     day: date
@@ -83,6 +85,7 @@ class Decisions:
     heard: int = 0
     answers: tuple[Answer, ...] = ()
     renamed: tuple[Renamed, ...] = ()
+    begun: Mapping[PlaySteps, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class State:
     which none has arrived; without a store, what is planned has arrived.
     `heard` numbers the last thing that people said before it was read: what is said later is not in it.
     `churned`: account → the day on which it left, as the data said last. `unsubscribed` are the email addresses (see
-    `bare_address`) that want no email any more.
+    `bare_address`) that want no email any more. `begun`: every wording of steps on which a play ever began.
     """
 
     tiers: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class State:
     unsubscribed: frozenset[str] = frozenset()
     pass_number: int = field(default=0, compare=False)
     on_their_way: frozenset[tuple[str, str, str, date]] = field(default=frozenset(), compare=False)
+    begun: Mapping[PlaySteps, str] = field(default_factory=dict)
 
     def after(self, decisions: Decisions) -> State:
         """The state after these decisions: what the store says once they are committed, without a store."""
@@ -144,6 +148,7 @@ class State:
             heard=self.heard,
             churned={**self.churned, **{one.account: one.day for one in decisions.answers}},
             unsubscribed=self.unsubscribed,
+            begun={**self.begun, **decisions.begun},
         )
 
 

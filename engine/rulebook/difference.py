@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from forestall.engine.model.rulebook import Play, Profile, Rulebook
+from forestall.engine.model.play import Play
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.scorecard import Profile
 from forestall.engine.rulebook.told import (
     Told,
     told_limits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from forestall.engine.model.rulebook import Every
+from forestall.engine.model.play import Every
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import MapNode, ScalarNode
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Kind
-from forestall.engine.model.rulebook import Existing, Goal, Limits, MessageStep, Play
+from forestall.engine.model.play import Goal, MessageStep, Play
+from forestall.engine.model.rulebook import Limits
+from forestall.engine.model.trigger import Existing
 from forestall.engine.rulebook import durations, limits, links
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, ScalarNode
-from forestall.engine.rulebook.steps import Addresses, StepReader, digest
+from forestall.engine.rulebook.steps import Addresses, StepReader, digest, written
 from forestall.engine.rulebook.words import Words
 
 _WHY = "`applies_to` uses metrics only."
@@ -62,6 +64,7 @@ class _Reader:
             steps=self.steps.steps(node.items("steps"), name),
             location=entry.key.location,
             digest=digest(node.get("steps")),
+            written=written(node.get("steps")),
             triggers=self._answered(node, what),
             tier=self._tier(node, "tier", what),
             every=durations.every(node, what, self._findings),

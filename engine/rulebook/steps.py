@@ -11,7 +11,7 @@ from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Roles
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.people import Directory
-from forestall.engine.model.rulebook import (
+from forestall.engine.model.play import (
     EmailStep,
     MessageStep,
     SlackStep,
@@ -45,8 +45,12 @@ class Addresses:
 
 def digest(node: Node | None) -> str:
     """A short hash of what stands there, whatever its layout and comments."""
-    text = json.dumps(plain(node) if node is not None else None, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(written(node).encode()).hexdigest()[:16]
+
+
+def written(node: Node | None) -> str:
+    """What stands there as JSON, whatever its layout and comments."""
+    return json.dumps(plain(node) if node is not None else None, ensure_ascii=False)
 
 
 class StepReader:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from forestall.engine.model.expression import Kind
-from forestall.engine.model.rulebook import Tier
+from forestall.engine.model.scorecard import Tier
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, ScalarNode
 from forestall.engine.rulebook.words import Words

@@ -8,24 +8,20 @@ from dataclasses import fields
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import (
+from forestall.engine.model.play import (
     EmailStep,
     Goal,
-    Measure,
     Play,
-    Points,
-    Rulebook,
-    Signal,
     SlackStep,
     Step,
     StopIfStep,
     TaskStep,
-    Template,
-    Tier,
-    Trigger,
     WaitStep,
     WebhookStep,
 )
+from forestall.engine.model.rulebook import Rulebook, Template
+from forestall.engine.model.scorecard import Measure, Points, Signal, Tier
+from forestall.engine.model.trigger import Trigger
 
 Told = Mapping[str, str]
 

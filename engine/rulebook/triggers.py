@@ -8,7 +8,7 @@ from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.delivery import StartedBy
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.remembered import ALERTS_REMEMBERED
-from forestall.engine.model.rulebook import Existing, Trigger
+from forestall.engine.model.trigger import Existing, Trigger
 from forestall.engine.rulebook import durations
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode

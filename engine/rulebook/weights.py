@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.expression import Expression, Kind
-from forestall.engine.model.rulebook import (
-    Measure,
-    MissingPolicy,
-    Part,
-    Points,
-    Profile,
-    Scorecard,
-    Signal,
-    Steps,
-)
+from forestall.engine.model.scorecard import Measure, MissingPolicy, Part, Points, Profile, Scorecard, Signal, Steps
 from forestall.engine.rulebook import durations, tiers
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import Entry, MapNode, Node, ScalarNode

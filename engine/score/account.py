@@ -8,7 +8,8 @@ from dataclasses import replace
 from forestall.engine.language.per_account import LARGEST, AccountEvaluator, Rows
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import Profile, Rulebook, Scorecard
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.scorecard import Profile, Scorecard
 from forestall.engine.score.scorecard import Scored, score_account
 
 

@@ -11,7 +11,7 @@ import ibis
 from forestall.engine.language.functions import slack
 from forestall.engine.language.values import Build, Column, Row, Values, number
 from forestall.engine.model.expression import Expression, Kind, Term
-from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
+from forestall.engine.model.scorecard import Measure, MissingPolicy, Points, Profile, Scorecard, Signal, Steps
 from forestall.engine.score.scorecard import NEUTRAL_POINTS, ROUNDING_HAIR, slope
 
 PATTERN_BITS = 50      # signals with data per pattern column; a 64-bit integer holds them

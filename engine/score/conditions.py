@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import Rulebook, StopIfStep, TaskStep
+from forestall.engine.model.play import Play, StopIfStep, TaskStep
+from forestall.engine.model.rulebook import Rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,11 @@ class Conditions:
                 found["play", play.name, "applies_to"] = play.applies_to
             if play.goal is not None:
                 found["play", play.name, "goal"] = play.goal.when
-            for step in play.steps:
-                if isinstance(step, StopIfStep):
-                    found["play", play.name, f"stop_if {step.id}"] = step.condition
-                if isinstance(step, TaskStep) and step.done_when is not None:
-                    found["play", play.name, f"done_when {step.id}"] = step.done_when
+            found |= dict(_of_steps(play))
+        for key in rulebook.begun:
+            begun = rulebook.as_begun(*key)
+            if begun is not None:
+                found |= dict(_of_steps(begun))
         return cls(tuple(found.values()), {key: number for number, key in enumerate(found)})
 
     @property
@@ -57,10 +58,19 @@ class Conditions:
         """What a play is for; None: it has no goal."""
         return self.index.get(("play", play, "goal"))
 
-    def done_when(self, play: str, step: str) -> int | None:
+    def done_when(self, play: Play, step: str) -> int | None:
         """What closes a task; None: a person says so."""
-        return self.index.get(("play", play, f"done_when {step}"))
+        return self.index.get(("play", play.name, f"done_when {play.digest} {step}"))
 
-    def stop_if(self, play: str, step: str) -> int:
+    def stop_if(self, play: Play, step: str) -> int:
         """The condition of a `stop_if` step."""
-        return self.index["play", play, f"stop_if {step}"]
+        return self.index["play", play.name, f"stop_if {play.digest} {step}"]
+
+
+def _of_steps(play: Play) -> Iterator[tuple[tuple[str, str, str], Expression]]:
+    """The conditions among the steps of a play; the same step may have another one in another wording of the play."""
+    for step in play.steps:
+        if isinstance(step, StopIfStep):
+            yield ("play", play.name, f"stop_if {play.digest} {step.id}"), step.condition
+        if isinstance(step, TaskStep) and step.done_when is not None:
+            yield ("play", play.name, f"done_when {play.digest} {step.id}"), step.done_when

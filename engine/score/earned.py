@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from forestall.engine.model.rulebook import MissingPolicy
+from forestall.engine.model.scorecard import MissingPolicy
 from forestall.engine.score.account import Account
 from forestall.engine.score.scorecard import Scored, SignalPoints, filled_points
 

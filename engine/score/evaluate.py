@@ -48,6 +48,14 @@ class Evaluator:
         self.conditions = Conditions.of(rulebook)
         self._compiled = compiled
 
+    def following(self, rulebook: Rulebook) -> Evaluator:
+        """One for the same rules and other steps that plays began with (`Rulebook.begun`): what is compiled stays so
+        unless these have conditions."""
+        other = Evaluator(rulebook, self.engine)
+        if other.conditions == self.conditions:
+            other._compiled = Compiled(self._latest, None if self._latest else self._decision, self._details)
+        return other
+
     def evaluate(self, history: History, first: date, last: date) -> EveryDay:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
         query = self._latest if first == last else None

@@ -12,7 +12,9 @@ from forestall.engine.language.syntax import parse
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression, Kind, Name, Term, Truth, names
-from forestall.engine.model.rulebook import Measure, Rulebook, Trigger
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.scorecard import Measure
+from forestall.engine.model.trigger import Trigger
 from forestall.engine.score.account import Account
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.earned import Movement, Stake, movement, stakes, without_data

@@ -13,7 +13,7 @@ from itertools import pairwise
 from forestall.engine.language.functions import slack
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Expression
-from forestall.engine.model.rulebook import Measure, MissingPolicy, Points, Scorecard, Signal, Steps, Tier
+from forestall.engine.model.scorecard import Measure, MissingPolicy, Points, Scorecard, Signal, Steps, Tier
 
 Answer = Callable[[Expression], Value]
 

@@ -8,7 +8,8 @@ from datetime import date
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import Delivery, RunStatus, Silence
 from forestall.engine.model.expression import Expression, Truth
-from forestall.engine.model.rulebook import Play, Rulebook
+from forestall.engine.model.play import Play
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.account import Account
 from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.reason import said, truth, why

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from forestall.engine.intervene.steps import KINDS
 from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.delivery import NOT_STARTED, SilenceReason
-from forestall.engine.model.rulebook import MessageStep, Play, Rulebook, StopIfStep, TaskStep, WaitStep
+from forestall.engine.model.play import MessageStep, Play, StopIfStep, TaskStep, WaitStep
+from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.simulate.outcome import Told
 from forestall.engine.simulate.stories import UNSCORED
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from forestall.engine.errors import Location, StoreError
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import DeliveryStatus, MessageKind, OutboxRow, OutcomeStatus, PlayRun, RunStatus
+from forestall.engine.model.play import PlaySteps
 from forestall.engine.model.remembered import ALERTS_REMEMBERED, EMAILS_REMEMBERED
 from forestall.engine.model.state import (
     SAID,
@@ -61,6 +62,7 @@ def read_state(connection: sa.Connection) -> State:
         unsubscribed=answers.unsubscribed(connection),
         pass_number=last.id,
         on_their_way=_on_their_way(connection),
+        begun=begun(connection),
     )
 
 
@@ -75,6 +77,8 @@ def write_pass(
     changed += _write_tiers(connection, decisions)
     runs: dict[object, PlayRun] = {identity(run): run for run in decisions.runs}
     changed += upsert(connection, tables.runs, [rows.run_row(run) for run in runs.values()])
+    changed += insert_new(connection, tables.begun, [
+        {"play": play, "digest": digest, "steps": steps} for (play, digest), steps in decisions.begun.items()])
     changed += _write_silences(connection, decisions)
     changed += insert_new(connection, tables.known_triggers,
                           [{"trigger": name, "since": decisions.day} for name in sorted(decisions.triggers)])
@@ -100,6 +104,11 @@ def no_other_pass(connection: sa.Connection, since: State, name: str) -> None:
             Location(name), "another-pass",
             f"another pass ({last.day}) was written while this one was deciding. This one wrote and sent nothing.",
             "Let only one scheduler run the passes of a project.")
+
+
+def begun(connection: sa.Connection) -> dict[PlaySteps, str]:
+    """See State.begun."""
+    return {(row.play, row.digest): row.steps for row in connection.execute(sa.select(tables.begun))}
 
 
 def _alerts(connection: sa.Connection, day: date) -> dict[tuple[str, str], Alert]:

@@ -12,6 +12,7 @@ from forestall.engine.model.alert import Alert, Transition
 from forestall.engine.model.delivery import Attempt, DeliveryStatus, OutboxRow, Rest, Silence
 from forestall.engine.model.outcome import Answer, AnswerKind, Applied
 from forestall.engine.model.places import PostgresPlace, StatePlace
+from forestall.engine.model.play import PlaySteps
 from forestall.engine.model.state import Approval, Decisions, State
 from forestall.engine.store import answers, approvals, one_account, outbox, passes, rows, tables
 from forestall.engine.store.database import Database
@@ -75,6 +76,11 @@ class Store:
         """What was said about an account (empty: about any), of these kinds (none named: all), in order."""
         with self._database.reading() as connection:
             return answers.listed(connection, account, kinds)
+
+    def begun(self) -> dict[PlaySteps, str]:
+        """Every wording of steps on which a play ever began: see `Play.written`."""
+        with self._database.reading() as connection:
+            return passes.begun(connection)
 
     def open_alerts(self) -> tuple[Alert, ...]:
         """Every alert that is open, by account and trigger."""

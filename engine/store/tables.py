@@ -104,6 +104,9 @@ runs = sa.Table(
     _day("due_on", optional=True), _day("told_on", optional=True), _day("escalated_on", optional=True),
 )
 
+# The steps of a play as they were when it began for somebody: whoever has begun goes on with them.
+begun = sa.Table("begun", metadata, _text("play", key=True), _text("digest", key=True), _text("steps"))
+
 silences = sa.Table(
     "silences", metadata,
     _text("account", key=True), _text("play", key=True), _text("group", key=True), _day("occurrence", key=True),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from alert.lives import BANDS, ORDER, PLAYS, TRIGGERS, WEIGHTS, F, Life, Rules, T, U, on, tier_of
 from forestall.engine.model.alert import AlertStatus
 from forestall.engine.model.expression import Truth
-from forestall.engine.model.rulebook import Rulebook, tier_alert
+from forestall.engine.model.play import tier_alert
+from forestall.engine.model.rulebook import Rulebook
 
 # -- triggers ----------------------------------------------------------------------------------------------------------
 

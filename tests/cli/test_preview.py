@@ -24,7 +24,7 @@ from forestall.engine.intervene.writing import Writer
 from forestall.engine.message.shown import as_text
 from forestall.engine.message.story import Story
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
-from forestall.engine.model.rulebook import MessageStep, Play, SlackStep
+from forestall.engine.model.play import MessageStep, Play, SlackStep
 from forestall.engine.runtime import Project, open_project
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from forestall.engine.errors import Location
 from forestall.engine.intervene import courtesy
-from forestall.engine.model.rulebook import Every, Limits, Play
+from forestall.engine.model.play import Every, Play
+from forestall.engine.model.rulebook import Limits
 
 DAY = date(2026, 3, 1)
 PLACE = Location("playbook.yaml")

@@ -25,7 +25,8 @@ from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.people import Directory, Person
-from forestall.engine.model.rulebook import Rulebook, SlackStep, Template
+from forestall.engine.model.play import SlackStep
+from forestall.engine.model.rulebook import Rulebook, Template
 from forestall.engine.rulebook.loader import load
 
 HERE = Location("metrics.yaml")

@@ -11,7 +11,7 @@ from forestall.engine.intervene.digest import DIGEST
 from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.intervene.quiet import Quiet, is_quiet
 from forestall.engine.model.delivery import RunStatus
-from forestall.engine.model.rulebook import StopIfStep, WaitStep
+from forestall.engine.model.play import StopIfStep, WaitStep
 from forestall.engine.model.state import identity
 
 PLAYS = """

@@ -38,7 +38,8 @@ from forestall.engine.model.expression import (
     Window,
 )
 from forestall.engine.model.people import Directory, Person
-from forestall.engine.model.rulebook import Template, Trigger
+from forestall.engine.model.rulebook import Template
+from forestall.engine.model.trigger import Trigger
 
 ROOT = Path(__file__).parents[2]
 BEFORE, NOW = date(2014, 11, 26), date(2014, 12, 3)

@@ -8,14 +8,13 @@ from forestall.engine.errors import Location
 from forestall.engine.language.check import Vocabulary, check
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.expression import Kind, Name, NameRole
-from forestall.engine.model.rulebook import (
-    Limits,
+from forestall.engine.model.rulebook import Limits, Rulebook
+from forestall.engine.model.scorecard import (
     Measure,
     MissingPolicy,
     Part,
     Points,
     Profile,
-    Rulebook,
     Scorecard,
     Signal,
     Steps,

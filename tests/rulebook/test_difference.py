@@ -12,16 +12,10 @@ import pytest
 
 from forestall.engine.model.delivery import MessageKind, StartedBy
 from forestall.engine.model.expression import Kind
-from forestall.engine.model.rulebook import (
-    Digest,
-    Every,
-    Existing,
-    Goal,
-    MissingPolicy,
-    Rulebook,
-    Steps,
-    StopIfStep,
-)
+from forestall.engine.model.play import Every, Goal, StopIfStep
+from forestall.engine.model.rulebook import Digest, Rulebook
+from forestall.engine.model.scorecard import MissingPolicy, Steps
+from forestall.engine.model.trigger import Existing
 from forestall.engine.rulebook import loader
 from forestall.engine.rulebook.difference import Change, difference
 

@@ -5,17 +5,8 @@ import pytest
 
 from forestall.engine.errors import RulesError, Severity
 from forestall.engine.model.expression import Kind, Name, NameRole
-from forestall.engine.model.rulebook import (
-    EmailStep,
-    Every,
-    MissingPolicy,
-    Points,
-    Steps,
-    StopIfStep,
-    TaskStep,
-    WaitStep,
-    tier_alert,
-)
+from forestall.engine.model.play import EmailStep, Every, StopIfStep, TaskStep, WaitStep, tier_alert
+from forestall.engine.model.scorecard import MissingPolicy, Points, Steps
 from forestall.engine.rulebook.loader import inspect, load
 from forestall.engine.settings import read_settings
 

@@ -7,7 +7,7 @@ import pytest
 from forestall.engine.errors import Location
 from forestall.engine.language.check import Vocabulary, check
 from forestall.engine.model.expression import Kind, Name, NameRole
-from forestall.engine.model.rulebook import Measure, Points, Steps
+from forestall.engine.model.scorecard import Measure, Points, Steps
 from forestall.engine.score.scorecard import curve_points, measured, rounded
 
 LAST = date(2026, 3, 31)      # the last day of the bench

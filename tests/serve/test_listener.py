@@ -34,9 +34,9 @@ from forestall.engine.model.delivery import (
     StartedBy,
 )
 from forestall.engine.model.outcome import AnswerKind
-from forestall.engine.model.rulebook import Existing
 from forestall.engine.model.state import Decisions
 from forestall.engine.model.token import token
+from forestall.engine.model.trigger import Existing
 from forestall.engine.runtime import open_project, passes
 from forestall.engine.serve import listener as module
 from forestall.engine.serve.answering import SNOOZE, Answering, answered
