@@ -17,7 +17,7 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAKERS = {"Problem": 1, "say": 1, "warn": 1, "_say": 1, "one": 1, "problem": 1, "Refusal": 1, "file_error": 1,
           "failure": 1, "settings_error": 0, "_line_error": 2}
 IN_SERVE = {"Problem", "one"}
-MADE_FROM_NOUNS = {"unknown-alert", "unknown-play", "unknown-delivery"}      # engine/simulate/stories.py
+MADE_FROM_NOUNS = {"unknown-alert", "unknown-play", "unknown-delivery"}      # engine/stories/stories.py
 # Parts that rules and settings go through on their way in.
 OF_RULES = ("engine/rulebook", "engine/language", "engine/settings.py", "engine/adapter_settings.py",
             "engine/supplied.py", "engine/intervene")

@@ -39,6 +39,9 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "learn": ({"errors", "model", "rulebook", "score", "store", "measure"}, "outcomes to proposals"),
     "simulate": ({"errors", "model", "language", "rulebook", "detect", "score", "alert", "intervene", "measure"},
                  "the same functions over the past"),
+    "stories": ({"errors", "model", "language", "rulebook", "detect", "score", "alert", "intervene", "simulate"},
+                "what must happen to made-up accounts, and what must not"),
+    "verdict": ({"errors", "model", "simulate"}, "what people see of a comparison: text, Markdown, a page"),
     "runtime": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
                 "wires the parts into a pass"),
@@ -46,7 +49,7 @@ PARTS: dict[str, tuple[set[str], str]] = {
               "passes by the clock, and rules taken over meanwhile"),
     "cli": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "supplied",
              "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",
-             "runtime", "serve"},
+             "stories", "verdict", "runtime", "serve"},
             "one module per verb"),
     "adapters": ({"model"}, "the outside world, seen through the protocols of engine/model/ports.py"),
 }

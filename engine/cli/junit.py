@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import PurePath
 from xml.etree import ElementTree
 
-from forestall.engine.simulate.outcome import Told
+from forestall.engine.stories.outcome import Told
 
 # What XML 1.0 cannot hold, however it is escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -11,7 +11,7 @@ from forestall.engine.errors import Location, UsageError
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.runtime import Project
 from forestall.engine.score.explain import nearest_accounts
-from forestall.engine.simulate.recording import record, refuse_backwards
+from forestall.engine.stories.recording import record, refuse_backwards
 
 
 def record_story(opened: Project, account: str, first: date, last: date | None, name: str | None,

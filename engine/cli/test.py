@@ -14,10 +14,10 @@ from forestall.engine.cli.junit import junit
 from forestall.engine.cli.progress import shown
 from forestall.engine.cli.record import record_story
 from forestall.engine.runtime import Project, open_project
-from forestall.engine.simulate.coverage import Reached, coverage
-from forestall.engine.simulate.outcome import Told
-from forestall.engine.simulate.stories import read_stories
-from forestall.engine.simulate.telling import tell
+from forestall.engine.stories.coverage import Reached, coverage
+from forestall.engine.stories.outcome import Told
+from forestall.engine.stories.stories import read_stories
+from forestall.engine.stories.telling import tell
 
 DAY = click.DateTime(["%Y-%m-%d"])
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

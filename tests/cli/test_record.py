@@ -15,8 +15,8 @@ from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import ScalarNode
-from forestall.engine.simulate.series import MOST_DAYS, read_series
-from forestall.engine.simulate.series_writing import written_series
+from forestall.engine.stories.series import MOST_DAYS, read_series
+from forestall.engine.stories.series_writing import written_series
 
 FIRST, LAST = date(2026, 1, 25), date(2026, 3, 31)
 

@@ -13,8 +13,8 @@ from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.account import Account
 from forestall.engine.score.evaluations import to_epoch
 from forestall.engine.score.reason import said, truth, why
-from forestall.engine.simulate.outcome import DayTold, Difference
-from forestall.engine.simulate.stories import ALL
+from forestall.engine.stories.outcome import DayTold, Difference
+from forestall.engine.stories.stories import ALL
 
 WORDS: Mapping[Truth, str] = {Truth.TRUE: "true", Truth.FALSE: "false", Truth.UNKNOWN: "unknown"}
 

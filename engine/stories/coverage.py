@@ -10,8 +10,8 @@ from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.delivery import NOT_STARTED, SilenceReason
 from forestall.engine.model.play import MessageStep, Play, StopIfStep, TaskStep, WaitStep
 from forestall.engine.model.rulebook import Rulebook
-from forestall.engine.simulate.outcome import Told
-from forestall.engine.simulate.stories import UNSCORED
+from forestall.engine.stories.outcome import Told
+from forestall.engine.stories.stories import UNSCORED
 
 CUSTOMER = "contact"
 

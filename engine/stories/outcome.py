@@ -9,7 +9,7 @@ from datetime import date
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import PlayRun
 from forestall.engine.model.state import Decisions
-from forestall.engine.simulate.stories import ALL, Expectation, StoryTold
+from forestall.engine.stories.stories import ALL, Expectation, StoryTold
 
 SCORE_ROOM = 0.05      # an expected score is written with one decimal
 

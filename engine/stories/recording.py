@@ -19,13 +19,13 @@ from forestall.engine.rulebook.source import meaning
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import from_epoch, to_epoch
 from forestall.engine.score.look_back import look_back
-from forestall.engine.simulate.expecting import expectations
-from forestall.engine.simulate.naming import Renamed, needed
-from forestall.engine.simulate.outcome import DayTold
-from forestall.engine.simulate.series import MOST_DAYS
-from forestall.engine.simulate.series_writing import written_series, written_value
-from forestall.engine.simulate.stories import UNSCORED, read_stories
-from forestall.engine.simulate.telling import tell
+from forestall.engine.stories.expecting import expectations
+from forestall.engine.stories.naming import Renamed, needed
+from forestall.engine.stories.outcome import DayTold
+from forestall.engine.stories.series import MOST_DAYS
+from forestall.engine.stories.series_writing import written_series, written_value
+from forestall.engine.stories.stories import UNSCORED, read_stories
+from forestall.engine.stories.telling import tell
 
 WIDTH = 112
 NOTHING_YET = ["- {day: 1, no_alerts: []}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from forestall.engine.simulate.outcome import DayTold
+from forestall.engine.stories.outcome import DayTold
 
 
 def expectations(told: Sequence[DayTold], from_day: int) -> Iterator[str]:

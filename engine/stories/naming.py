@@ -10,7 +10,7 @@ from forestall.engine.model.expression import Expression, Kind, Literal, Members
 from forestall.engine.model.people import Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.simulate.series_writing import sayable
+from forestall.engine.stories.series_writing import sayable
 
 
 def needed(rulebook: Rulebook) -> tuple[Metric, ...]:

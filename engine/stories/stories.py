@@ -15,7 +15,7 @@ from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook import schema, source
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import ListNode, MapNode, Node, ScalarNode
-from forestall.engine.simulate.series import MOST_DAYS, read_series, read_value
+from forestall.engine.stories.series import MOST_DAYS, read_series, read_value
 
 FIRST_DAY = date(2026, 1, 5)      # a Monday
 ALL = "all"

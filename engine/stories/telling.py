@@ -18,10 +18,10 @@ from forestall.engine.model.state import State
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import EveryDay
 from forestall.engine.score.explain import load_account
-from forestall.engine.simulate.because import Because
-from forestall.engine.simulate.outcome import DayTold, Miss, Told, differences
 from forestall.engine.simulate.replay import fold
-from forestall.engine.simulate.stories import UNSCORED, StoryTold
+from forestall.engine.stories.because import Because
+from forestall.engine.stories.outcome import DayTold, Miss, Told, differences
+from forestall.engine.stories.stories import UNSCORED, StoryTold
 
 ARROW = {Kind.NUMBER: pyarrow.float64(), Kind.TEXT: pyarrow.string(), Kind.FLAG: pyarrow.bool_(),
          Kind.DATE: pyarrow.date32()}

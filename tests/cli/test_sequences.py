@@ -1,0 +1,217 @@
+"""Plays that last for days, each day a command of its own: restarts, and rules that change in the middle."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from forestall.engine.runtime import open_project
+from forestall.engine.store import Store
+
+pytestmark = pytest.mark.xdist_group("test_sequences")
+FIRST = date(2026, 1, 5)
+PLAYBOOK = """
+plays:
+  talk:
+    trigger: cold
+    owner: csm
+    steps:
+      - email: {to: contact, template: hello}
+      - wait: 3 days
+      - stop_if: mood >= 50
+      - task: {for: csm, to: crm, template: call, done_when: logins >= 10}
+"""
+NEW_STEPS = """
+plays:
+  talk:
+    trigger: cold
+    owner: csm
+    steps:
+      - email: {to: contact, template: letter}
+      - wait: 1 day
+      - task: {for: csm, to: crm, template: call}
+"""
+FILES = {
+    "rules/metrics.yaml": """
+account: {name: account_name, contact: contact_email, csm: csm}
+metrics:
+  account_name: {kind: text, stale_after: 90 days}
+  contact_email: {kind: text, personal: true, stale_after: 90 days}
+  csm: {kind: text, stale_after: 90 days}
+  heat: {kind: number}
+  mood: {kind: number}
+  logins: {kind: number}
+""",
+    "rules/weights.yaml": """
+signals: {warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}}
+tiers: {healthy: 50-100, at_risk: 0-49}
+""",
+    "rules/triggers.yaml": "triggers:\n  cold: {when: heat < 40, severity: at_risk}\n",
+    "rules/playbook.yaml": PLAYBOOK,
+    "rules/templates/hello.md": "Subject: Hello {{ account.name }}\n\nHow are you?\n",
+    "rules/templates/letter.md": "Subject: A letter to {{ account.name }}\n\nHow are you?\n",
+    "rules/templates/call.md": "Subject: Call {{ account.name }}\n\nIt is cold there.\n",
+    "forestall.yaml": """
+sources:
+  facts: {adapter: csv, path: facts.csv}
+channels:
+  email: {adapter: folder, path: out}
+  webhook: {adapter: folder, path: out}
+destinations:
+  crm: {channel: webhook, url: https://crm.example.com/hooks/cs}
+people:
+  dana: {name: Dana Reed, email: dana@example.com}
+time_zone: Europe/Berlin
+delivery: rehearsal
+""",
+}
+
+
+class Book:
+    """A project whose facts are told by hand, and which is opened anew for every day."""
+
+    def __init__(self, folder: Path, forestall) -> None:
+        self.folder, self._forestall = folder, forestall
+        for name, text in FILES.items():
+            self.write(name, text)
+        self.write("facts.csv", "account,as_of,account_name,contact_email,csm,heat,mood,logins\n")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.folder / name).read_text()
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def day(self, number: int, **accounts: tuple[object, object, object]) -> list[str]:
+        """Decide a day on which accounts have this heat, mood and logins; what was sent: `acme Call Acme`."""
+        day = FIRST + timedelta(days=number)
+        with (self.folder / "facts.csv").open("a") as file:
+            for name, (heat, mood, logins) in accounts.items():
+                file.write(f"{name},{day},{name.title()},ann@{name}.example,dana,{heat},{mood},{logins}\n")
+        before = {row.delivery.key for row in self.rows()} if number else set()
+        done = self._forestall("run", "--project", self.folder, "--day", day, "--send")
+        assert done.code == 0, done.error or done.out
+        return [f"{row.delivery.account}: {row.message.subject}" for row in self.rows()
+                if row.delivery.key not in before]
+
+    def rows(self) -> list:
+        with self.store() as store:
+            return sorted(store.outbox(), key=lambda row: row.delivery.account)
+
+    def store(self) -> Store:
+        return Store.open(open_project(self.folder).store_path, read_only=True)
+
+    def run(self, account: str, play: str = "talk"):
+        with self.store() as store:
+            return next(one for one in store.state().runs if (one.account, one.play) == (account, play))
+
+    def explain(self, account: str, number: int) -> str:
+        done = self._forestall("explain", account, "--project", self.folder, "--day", FIRST + timedelta(days=number))
+        assert done.code == 0, done.error or done.out
+        return " ".join(done.out.split())
+
+
+@pytest.fixture
+def book(tmp_path: Path, forestall) -> Book:
+    return Book(tmp_path, forestall)
+
+
+COLD, CHEERED, WARM = (10, 0, 0), (10, 80, 0), (90, 0, 0)
+
+
+def test_whoever_began_goes_on_with_the_old_steps_and_whoever_begins_gets_the_new_ones(book: Book) -> None:
+    assert book.day(0, acme=COLD, bolt=COLD, cord=WARM) == ["acme: Hello Acme", "bolt: Hello Bolt"]
+    book.write("rules/playbook.yaml", NEW_STEPS)
+    assert book.day(1, acme=COLD, bolt=COLD, cord=COLD) == ["cord: A letter to Cord"]
+    book.edit("rules/templates/call.md", "Subject: Call", "Subject: Ring")
+    assert book.day(2, acme=COLD, bolt=CHEERED, cord=COLD) == ["cord: Ring Cord"]
+    assert book.day(3, acme=COLD, bolt=CHEERED, cord=COLD) == ["acme: Ring Acme"], "old steps, new words"
+    assert book.day(4, acme=(10, 0, 20), bolt=CHEERED, cord=(10, 0, 20)) == []
+    assert (book.run("acme").done_by, book.run("cord").done_by) == ("done_when", ""), "only the old task says when"
+    assert book.run("bolt").reason == "stop_if: mood >= 50"
+    assert "stop_if: mood >= 50" in book.explain("bolt", 4)
+    assert {row.status.value for row in book.rows()} == {"sent"}
+
+
+def test_days_without_a_pass_move_nothing_back_and_say_nothing_twice(book: Book) -> None:
+    assert book.day(0, acme=COLD) == ["acme: Hello Acme"]
+    book.write("rules/playbook.yaml", NEW_STEPS)
+    assert book.day(2, acme=COLD) == []
+    assert book.day(2) == [], "the same day again"
+    assert book.day(6, acme=COLD) == ["acme: Call Acme"], "once, though it was due on the third day"
+    assert book.day(7, acme=COLD) == []
+
+
+def test_a_message_whose_template_is_gone_is_left_out_and_said(book: Book) -> None:
+    book.day(0, acme=COLD)
+    book.write("rules/playbook.yaml", NEW_STEPS.replace("template: call", "template: letter"))
+    (book.folder / "rules/templates/call.md").unlink()
+    assert book.day(3, acme=COLD) == []
+    assert "no template" in book.explain("acme", 3)
+    book.day(4, acme=COLD)
+    assert (book.run("acme").status.value, book.run("acme").reason) == ("finished", "done")
+
+
+def test_a_reminder_whose_template_is_gone_is_left_out_as_well(book: Book) -> None:
+    book.edit("rules/triggers.yaml", "severity: at_risk", "severity: at_risk, repeat: 2 days")
+    book.day(0, acme=COLD)
+    book.write("rules/playbook.yaml", NEW_STEPS.replace("template: call", "template: letter"))
+    (book.folder / "rules/templates/call.md").unlink()
+    assert book.day(2, acme=COLD) == []
+    assert "there is no template call any more" in book.explain("acme", 2)
+
+
+def test_a_run_stops_with_a_sentence_where_its_old_steps_ask_for_a_metric_that_is_gone(book: Book) -> None:
+    book.day(0, acme=COLD)
+    book.write("rules/playbook.yaml", NEW_STEPS)
+    book.edit("rules/metrics.yaml", "  mood: {kind: number}\n", "")
+    assert book.day(3, acme=COLD) == []
+    run = book.run("acme")
+    assert run.status.value == "stopped"
+    assert run.reason.startswith("the play's steps were changed, and nobody can go on with the old ones: ")
+    assert "mood" in run.reason
+    assert "nobody can go on with the old ones" in book.explain("acme", 3)
+
+
+def test_a_play_that_is_taken_out_sends_no_more(book: Book) -> None:
+    book.day(0, acme=COLD)
+    book.write("rules/playbook.yaml", NEW_STEPS.replace("  talk:", "  write:"))
+    assert book.day(1, acme=COLD, bolt=COLD) == ["bolt: A letter to Bolt"], "acme's alert has been answered"
+    assert book.day(3, acme=COLD, bolt=COLD) == ["bolt: Call Bolt"]
+    assert (book.run("acme").status.value, book.run("acme").reason) == ("stopped", "the play was taken out")
+    assert "the play was taken out" in book.explain("acme", 3)
+
+
+def test_a_sequence_goes_on_when_its_trigger_gets_another_name(book: Book) -> None:
+    book.day(0, acme=COLD)
+    book.write("rules/triggers.yaml",
+               "triggers:\n  frosty: {when: heat < 40, severity: at_risk, renamed_from: cold}\n")
+    book.write("rules/playbook.yaml", NEW_STEPS.replace("trigger: cold", "trigger: frosty"))
+    assert book.day(1, acme=COLD, bolt=COLD) == ["bolt: A letter to Bolt"], "acme has had its first message"
+    assert book.day(2, acme=COLD, bolt=COLD) == ["bolt: Call Bolt"]
+    assert book.day(3, acme=COLD, bolt=COLD) == ["acme: Call Acme"]
+    assert book.run("acme").group == "frosty"
+
+
+def test_what_matches_already_when_a_trigger_is_new_may_only_be_recorded(book: Book) -> None:
+    book.day(0, acme=(90, 10, 0))
+    book.edit("rules/triggers.yaml", "triggers:\n", "triggers:\n  sad: {when: mood < 20, existing: record}\n")
+    book.edit("rules/playbook.yaml", "trigger: cold", "trigger: [cold, sad]")
+    assert book.day(1, acme=(90, 10, 0), bolt=(90, 90, 0)) == []
+    assert book.day(2, acme=(90, 10, 0), bolt=(90, 10, 0)) == ["bolt: Hello Bolt"], "only what comes later"
+    assert "only recorded" in book.explain("acme", 2)
+
+
+def test_steps_put_back_as_they_were_are_the_old_ones_again(book: Book) -> None:
+    book.day(0, acme=COLD)
+    book.write("rules/playbook.yaml", NEW_STEPS)
+    book.day(1, acme=COLD, bolt=COLD)
+    book.write("rules/playbook.yaml", PLAYBOOK)
+    assert book.day(2, acme=COLD, bolt=COLD) == ["bolt: Call Bolt"], "bolt goes on with the steps of its first day"
+    assert book.day(3, acme=COLD, bolt=COLD) == ["acme: Call Acme"]
