@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
 
 from forestall.engine.adapter_settings import CHANNELS
 from forestall.engine.detect.collect import Collected, collect, import_all
@@ -162,7 +161,7 @@ class Passes:
         evaluations = evaluator.evaluate(self._history, day, day).on(day)
         rulebook = evaluator.rulebook
         if self._existing is not None and before.previous_pass is None:
-            rulebook = with_existing(rulebook, self._existing)
+            rulebook = rulebook.with_existing(self._existing)
         known = Circumstances(moment=datetime.now(UTC) if project.settings.live else None,
                               supply=supply(self._history, project.rulebook.catalogue, collected, day,
                                             frozenset().union(*rests_on(rulebook).values())))
@@ -336,11 +335,3 @@ def _rehearsal(settings: Settings) -> Channel:
 def _by(kind: MessageKind) -> str:
     return {MessageKind.EMAIL: "email", MessageKind.SLACK: "Slack messages", MessageKind.TASK: "tasks",
             MessageKind.WEBHOOK: "webhooks"}[kind]
-
-
-def with_existing(rulebook: Rulebook, existing: Existing) -> Rulebook:
-    """The same rules, with one answer for accounts that match already."""
-    return replace(
-        rulebook,
-        triggers=MappingProxyType({name: replace(one, existing=existing) for name, one in rulebook.triggers.items()}),
-        plays=MappingProxyType({name: replace(one, existing=existing) for name, one in rulebook.plays.items()}))

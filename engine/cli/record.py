@@ -28,7 +28,9 @@ def record_story(opened: Project, account: str, first: date, last: date | None, 
     found = record(opened.evaluator, opened.directory, opened.history, account, first, last,
                    name or f"Recorded from {first} to {last}")
     if found is None:
-        near = did_you_mean(account, nearest_accounts(opened.rulebook, opened.history, last))
+        named = opened.history.last_named(account)
+        near = f"A source named it last on {named}: name a period that reaches it." if named else \
+            did_you_mean(account, nearest_accounts(opened.rulebook, opened.history, last))
         raise UsageError.one(Location(account), "unknown-account",
                              f"the history has no row of this account from {first} to {last}.",
                              near or "Look at another period with --from and --to.")

@@ -57,6 +57,8 @@ def pass_lines(rulebook: Rulebook, report: PassReport, mode: str, most: int) -> 
     yield f"{long_day(report.day)} · {mode} · {amount(sum(report.decided.tiers.values()), 'account', 'accounts')}"
     yield ""
     yield from _sources(report)
+    if not report.accounts:
+        yield _head("Accounts", "none: no source says anything of this day or of one before it")
     yield from _by_hand(rulebook, report)
     yield from _tiers(rulebook, report)
     yield from _alerts(rulebook, report)

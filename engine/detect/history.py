@@ -84,6 +84,16 @@ class History:
         return source in self._manifest.sources
 
     @property
+    def manifest(self) -> Manifest:
+        """The files in force, or those that are staged."""
+        return self._manifest
+
+    @property
+    def first(self) -> date | None:
+        """The first day that has rows; None when nothing has arrived yet, or an older version has not noted it."""
+        return self._manifest.first
+
+    @property
     def through(self) -> date | None:
         """The last day that has rows; None when nothing has arrived yet."""
         return self._manifest.through
@@ -112,7 +122,7 @@ class History:
                 connection.unregister("batch")
             arrived = _arrived(connection)
             supplied = [metric for metric in catalogue.supplied() if metric.name in said]
-            with self._files_sound():
+            with self.files_sound():
                 if arrived.rows and (new := self._new(connection, source, catalogue, supplied, received_on)):
                     self._keep(connection, source, gone_after)
                     return replace(arrived, new=new)
@@ -133,7 +143,8 @@ class History:
         fresh_months = [row[0] for row in connection.execute(sql.MONTHS_OF_FRESH).fetchall()]
         for month in fresh_months:
             path = self._new_file("arrivals", month, manifest)
-            connection.execute(sql.write_arrivals(manifest.arrivals.get(month), *bounds(month), path))
+            connection.execute(sql.write_arrivals(manifest.arrivals.get(month), *bounds(month),
+                                                  manifest.generation, path))
             manifest.arrivals[month] = path
         connection.execute(sql.accounts_table(manifest.accounts))
         stale = _one(connection, sql.STALE_FROM, [gone_after])
@@ -151,7 +162,7 @@ class History:
         """Bring the rows per account and day up to `through` and up to date with the arrivals."""
         if self.empty:
             return
-        digest = _digest(catalogue, gone_after)
+        digest = days_digest(catalogue, gone_after)
         stale_from = self._manifest.stale_from
         if digest != self._manifest.digest:
             stale_from = date.min
@@ -166,7 +177,7 @@ class History:
         start = max(stale_from, first_arrival) if stale_from else first_arrival
         manifest = next_generation(self._manifest)
         months = months_between(start, last) if start <= last else []
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             for start_at in range(0, len(months), MONTHS_AT_ONCE):
                 block = months[start_at:start_at + MONTHS_AT_ONCE]
                 self._fill(connection, catalogue, gone_after, block)
@@ -200,7 +211,7 @@ class History:
         files = self._files(self._manifest.days, months_between(first, last))
         if accounts is not None:
             connection.register("chosen", pyarrow.table({"account": pyarrow.array(list(accounts), pyarrow.string())}))
-        with self._files_sound():
+        with self.files_sound():
             connection.execute(sql.history_view(catalogue, files, first, last, chosen=accounts is not None))
         return connection
 
@@ -210,21 +221,21 @@ class History:
         """The same for as long as it is used; a file that turns out to be damaged is said in a sentence."""
         connection = self.open_days(catalogue, first, last, accounts)
         try:
-            with self._files_sound():
+            with self.files_sound():
                 yield connection
         finally:
             connection.close()
 
     def day_files(self, catalogue: Catalogue, first: date, last: date) -> list[tuple[pyarrow.Schema, list[Path]]]:
         """The files that hold these days, by the columns that can be used: for an engine that reads them itself."""
-        with self._files_sound():
+        with self.files_sound():
             return sql.alike(catalogue, self._files(self._manifest.days, months_between(first, last)))
 
     def answers(self, catalogue: Catalogue, first: date, last: date, statement: str,
                 progress: Progress = quiet) -> Iterator[pyarrow.Table]:
         """The answers to a query, some accounts at a time; its view `history` is sorted by account and day."""
         files = self._files(self._manifest.days, months_between(first, last))
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             accounts = self._manifest.accounts
             found = connection.execute(sql.accounts_by(accounts, last)).fetchall() if accounts else []
             stretches = pieces.between([row[0] for row in found], (last - first).days + 1)
@@ -235,7 +246,7 @@ class History:
     def said(self, catalogue: Catalogue, account: str, by: date) -> dict[str, Said]:
         """Metric → when a source last said it of this account, as was known by the end of the day `by`."""
         months = [month for month in self._manifest.arrivals if bounds(month)[0] <= by]
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             return said_of(connection, catalogue, self._files(self._manifest.arrivals, months), account, by)
 
     def known(self, catalogue: Catalogue, metrics: list[str], days: list[date]) -> dict[date, dict[str, int]]:
@@ -254,7 +265,7 @@ class History:
         files = self._files(self._manifest.arrivals, months_between(first, last))
         if not files:
             return {}
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             rows = connection.execute(f"SELECT DISTINCT source, as_of FROM {sql.parquet(files)} "
                                       "WHERE as_of BETWEEN ? AND ? ORDER BY source, as_of", [first, last]).fetchall()
         found: dict[str, list[date]] = {}
@@ -266,7 +277,7 @@ class History:
         """The last day on which a source named this account; None when none ever did."""
         if self._manifest.accounts is None:
             return None
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             found = _one(connection, sql.last_arrival(self._manifest.accounts) + " WHERE account = ?", [account])
         return found if isinstance(found, date) else None
 
@@ -274,14 +285,14 @@ class History:
         """The last day that any source spoke of; None when nothing has arrived."""
         if self._manifest.accounts is None:
             return None
-        with session() as connection, self._files_sound():
+        with session() as connection, self.files_sound():
             found = _one(connection, sql.last_arrival(self._manifest.accounts))
         return found if isinstance(found, date) else None
 
     # -- files -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _files_sound(self) -> Iterator[None]:
+    def files_sound(self) -> Iterator[None]:
         """Turns what a damaged or unreachable file, or a full disk, causes into a sentence."""
         try:
             yield
@@ -342,7 +353,7 @@ def _arrived(connection: duckdb.DuckDBPyConnection) -> Arrived:
     return Arrived(rows, 0, accounts, first, last)
 
 
-def _digest(catalogue: Catalogue, gone_after: int) -> str:
-    """What the days depend on besides the arrivals."""
+def days_digest(catalogue: Catalogue, gone_after: int) -> str:
+    """A hash of what the days depend on besides the arrivals."""
     told = [(metric.name, metric.kind.value, metric.stale_after, metric.per_day) for metric in catalogue.supplied()]
     return hashlib.sha256(repr((gone_after, told)).encode()).hexdigest()[:16]

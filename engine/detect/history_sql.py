@@ -132,10 +132,14 @@ def stored(metrics: Iterable[Metric], files: Iterable[Path]) -> list[Metric]:
     return [metric for metric in metrics if _stored_as(metric) in there]
 
 
-def write_arrivals(stored: Path | None, first: date, last: date, path: Path) -> str:
+GENERATION = "arrived_in"      # the generation of the history that a row came with; rows of older versions have none
+
+
+def write_arrivals(stored: Path | None, first: date, last: date, generation: int, path: Path) -> str:
     """One month's file: what was known, with every column that it ever had, and what is new."""
     before = f"SELECT * FROM {parquet([stored])} UNION ALL BY NAME " if stored is not None else ""
-    return (f"COPY (SELECT * FROM ({before}SELECT * FROM fresh WHERE as_of BETWEEN {day(first)} AND {day(last)}) "
+    return (f"COPY (SELECT * FROM ({before}SELECT *, CAST({generation} AS BIGINT) AS {GENERATION} FROM fresh "
+            f"WHERE as_of BETWEEN {day(first)} AND {day(last)}) "
             f"ORDER BY account, as_of, received_on, seq) TO {text(str(path))} {PARQUET}")
 
 

@@ -61,12 +61,17 @@ def snoozed_until(run: PlayRun, alerts: Iterable[Alert], day: date) -> date | No
     return next((one.snoozed_until for one in alerts if same_opening(one, run) and is_snoozed(one, day)), None)
 
 
+def reminder(day: date) -> str:
+    """What stands in the place of a step where the owner is reminded on this day."""
+    return f"reminder-{day}"
+
+
 def reminders(play: Play, day: date) -> tuple[MessageStep, ...]:
     """What reminds the owner of an open alert: the play's own words for a colleague, way by way.
 
     A task is not given twice: its words come as a message. Empty where the play says nothing to a colleague.
     """
-    name = f"reminder-{day}"
+    name = reminder(day)
     for step in play.steps:
         if isinstance(step, (EmailStep, SlackStep)) and step.to in _COLLEAGUES:
             return _ways(name, play.owner or step.to, step, isinstance(step, EmailStep))

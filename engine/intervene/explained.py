@@ -128,6 +128,10 @@ def _why_not(play: Play, account: Account, alert: Alert, runs: tuple[RunExplaine
         one = kept.silence
         if (one.play, one.group, one.occurrence) == (play.name, alert.trigger, alert.opened_on) and not one.step:
             return f"{one.reason.value}: {one.detail}" if one.detail else one.reason.value
+    before = next((one.run for one in runs if one.run.status is not RunStatus.SILENCED and (
+        one.run.group, one.run.occurrence) == (alert.trigger, alert.opened_on)), None)
+    if before is not None:
+        return f"{before.play} has answered this alert ({before.reason or before.status.value})"
     other = next((one.run for one in runs if one.run.play == play.name and one.run.occurrence >= alert.opened_on), None)
     if other is not None:
         return f"it answers this alert already: it started on {other.occurrence} because of {other.group}"

@@ -376,10 +376,12 @@ class _Planner:
                 self._say(play, run, account.row, (play.escalate,), sent)
 
     def _remind(self, sent: Sent) -> None:
-        """The owner hears again of an alert that stays open, never the customer."""
+        """The owner hears again of an alert that stays open, never the customer; a play that has said nothing yet
+        reminds nobody."""
         for alert in self._alerts.reminders:
             account = self._accounts[alert.account]
-            run = next((one for one in account.runs if same_opening(alert, one) and is_under_way(one, [alert])), None)
+            run = next((one for one in account.runs if same_opening(alert, one) and is_under_way(one, [alert])
+                        and one.told_on is not None), None)
             play = self._rulebook.as_begun(run.play, run.digest) if run is not None else None
             if run is not None and play is not None and account.row is not None:
                 self._say(play, run, account.row, reminders(play, self._day), sent)

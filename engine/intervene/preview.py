@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from forestall.engine.detect.history import History
+from forestall.engine.intervene.due import due_on
 from forestall.engine.intervene.steps import as_sent
 from forestall.engine.intervene.writing import Writer
 from forestall.engine.model.delivery import Delivery, Message, PlayRun, RunStatus
@@ -53,7 +54,8 @@ def preview(evaluator: Evaluator, directory: Directory, history: History, play: 
     group = play.name if play.recurring else play.alert_names()[0]
     trigger = evaluator.rulebook.triggers.get(group)
     severity = (trigger.severity if trigger else play.tier) or facts.tier or ""
-    run = PlayRun(account, play.name, group, occurrence, severity, RunStatus.RUNNING, play.digest)
+    run = PlayRun(account, play.name, group, occurrence, severity, RunStatus.RUNNING, play.digest,
+                  due_on=due_on(play, occurrence, day))
     planned = [(step, as_sent(evaluator.rulebook, evaluator.conditions, directory, play, run, row, day, step))
                for step in sending(play)]
     writer = Writer(evaluator, directory, history, [delivery for _, delivery in planned if delivery])

@@ -81,7 +81,7 @@ def advance(rulebook: Rulebook, conditions: Conditions, directory: Directory, pl
     """Do the steps of a run from where it stands until one has to wait."""
     walk = _Walk(rulebook, conditions, directory, play, run, row, day, sent)
     walk.go()
-    return Moved(walk.run, tuple(walk.deliveries), tuple(walk.silences))
+    return Moved(walk.moved(), tuple(walk.deliveries), tuple(walk.silences))
 
 
 def beside(rulebook: Rulebook, conditions: Conditions, directory: Directory, play: Play, run: PlayRun, row: AccountDay,
@@ -90,6 +90,8 @@ def beside(rulebook: Rulebook, conditions: Conditions, directory: Directory, pla
     walk = _Walk(rulebook, conditions, directory, play, run, row, day, sent)
     ways = list(steps)
     for step in ways:
+        if walk._lacks_words(step):
+            break
         address = walk._address(step)
         if address is not None:
             walk._deliver(step, address)
@@ -105,16 +107,18 @@ class _Walk:
                  row: AccountDay, day: date, sent: Sent) -> None:
         self._rulebook, self._conditions, self._directory = rulebook, conditions, directory
         self._play, self._row, self._day, self._sent = play, row, day, sent
-        self.run = run
+        self.run = run      # as it was; where it stands now is in these five
+        self._step, self._next_on, self._since = run.step, run.next_on, run.since
+        self._told_on, self._reason = run.told_on, run.reason
         self.deliveries: list[Delivery] = []
         self.silences: list[Silence] = []
 
     def go(self) -> None:
-        while self.run.status is RunStatus.RUNNING and self.run.next_on is not None and self.run.next_on <= self._day:
-            if self.run.step >= len(self._play.steps):
+        while self.run.status is RunStatus.RUNNING and self._next_on is not None and self._next_on <= self._day:
+            if self._step >= len(self._play.steps):
                 self._end()
                 return
-            step = self._play.steps[self.run.step]
+            step = self._play.steps[self._step]
             if isinstance(step, WaitStep):
                 self._next(on=self._after(step))
             elif isinstance(step, StopIfStep):
@@ -122,13 +126,18 @@ class _Walk:
             else:
                 self._message(step)
 
+    def moved(self) -> PlayRun:
+        """The run as it stands now."""
+        return replace(self.run, step=self._step, next_on=self._next_on, since=self._since, told_on=self._told_on,
+                       reason=self._reason)
+
     def _end(self, reason: str = "") -> None:
         """Through its steps. The run ends tomorrow: today is taken, so a second pass of the day starts nothing more."""
-        self.run = replace(self.run, step=len(self._play.steps), next_on=self._day + timedelta(days=1), since=None,
-                           reason=reason)
+        self._step, self._next_on, self._since = len(self._play.steps), self._day + timedelta(days=1), None
+        self._reason = reason
 
     def _next(self, on: date | None = None) -> None:
-        self.run = replace(self.run, step=self.run.step + 1, next_on=on or self._day, since=None)
+        self._step, self._next_on, self._since = self._step + 1, on or self._day, None
 
     def _after(self, step: WaitStep) -> date:
         if step.business:
@@ -136,7 +145,7 @@ class _Walk:
         return self._day + timedelta(days=step.days)
 
     def _put_off(self) -> None:
-        self.run = replace(self.run, next_on=self._day + timedelta(days=1), since=self.run.since or self._day)
+        self._next_on, self._since = self._day + timedelta(days=1), self._since or self._day
 
     def _stop_if(self, step: StopIfStep) -> None:
         if self._truth(step) is Truth.TRUE:
@@ -149,7 +158,7 @@ class _Walk:
 
     def _in_question(self) -> StopIfStep | None:
         """The stop_if that stands over the current message: only other messages are between them."""
-        for step in reversed(self._play.steps[:self.run.step]):
+        for step in reversed(self._play.steps[:self._step]):
             if isinstance(step, StopIfStep):
                 return step
             if isinstance(step, WaitStep):
@@ -158,18 +167,17 @@ class _Walk:
 
     def _wait_for_facts(self, stop_if: StopIfStep, step: MessageStep) -> None:
         """A message to a customer waits for an unknown stop_if, and is then left out."""
-        if (self._day - (self.run.since or self._day)).days < UNKNOWN_WAITS:
+        if (self._day - (self._since or self._day)).days < UNKNOWN_WAITS:
             self._silence(SilenceReason.FACTS_MISSING, step.id, f"put off: unknown: {stop_if.condition.text}")
             self._put_off()
             return
         self._silence(SilenceReason.FACTS_MISSING, step.id,
                       f"skipped: unknown for {UNKNOWN_WAITS} days: {stop_if.condition.text}")
         # `since` stays: the next message under the same stop_if has waited as long
-        self.run = replace(self.run, step=self.run.step + 1, next_on=self._day)
+        self._step, self._next_on = self._step + 1, self._day
 
     def _message(self, step: MessageStep) -> None:
-        if step.template not in self._rulebook.templates:      # only in steps that the rules do not say any more
-            self._silence(SilenceReason.NO_TEMPLATE, step.id, f"there is no template {step.template} any more")
+        if self._lacks_words(step):
             self._next()
             return
         address = self._address(step)
@@ -194,6 +202,13 @@ class _Walk:
         else:
             self._deliver(step, address)
             self._next()
+
+    def _lacks_words(self, step: MessageStep) -> bool:
+        """Whether the template is gone, which is said: so it can be in steps that the rules do not say any more."""
+        gone = step.template not in self._rulebook.templates
+        if gone:
+            self._silence(SilenceReason.NO_TEMPLATE, step.id, f"there is no template {step.template} any more")
+        return gone
 
     def _email_allowed(self, address: Address) -> bool:
         if not address.to_customer or courtesy.urgent(self._rulebook.limits, self.run.severity):
@@ -227,7 +242,7 @@ class _Walk:
             self._sent.beyond.setdefault(person.key, (person, []))[1].append(self._made(step, address))
             self._tell()
             self._next()
-        elif courtesy.may_be_put_off(self._play, self.run.since or self._day, self._day):
+        elif courtesy.may_be_put_off(self._play, self._since or self._day, self._day):
             self._silence(reason, step.id, f"put off: {why}")
             self._put_off()
         else:
@@ -244,7 +259,7 @@ class _Walk:
         return f"{limits.messages_per_person} messages a day are enough for one person"
 
     def _tell(self) -> None:
-        self.run = replace(self.run, told_on=self.run.told_on or self._day)
+        self._told_on = self._told_on or self._day
 
     def _deliver(self, step: MessageStep, address: Address) -> None:
         self._tell()
@@ -279,7 +294,7 @@ class _Walk:
             to_customer=address.to_customer, severity=self.run.severity, sender=sender.name if sender else "",
             sender_address=sender.email if sender else "",
             person=self._worker(step) if isinstance(step, TaskStep) else address.person,
-            started_by=self._rulebook.started_by(self._play, self.run.group))
+            started_by=self._rulebook.started_by(self._play, self.run.group), due_on=self.run.due_on)
 
     # -- addresses ---------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from forestall.engine.detect.history import History
+from forestall.engine.intervene.due import reminder
 from forestall.engine.message.changes import (
     Subjects,
     ahead,
@@ -90,8 +91,8 @@ class Writer:
         play, about = rulebook.plays[delivery.play], self._about[delivery.group]
         now, before, needs = self._now(delivery), self._before(delivery), self._needs(delivery)
         told = self._told(delivery) if needs & {"changes", "charts"} else ()
-        within_alert = not play.recurring
-        due = delivery.occurrence + timedelta(days=play.within) if within_alert and play.within is not None else None
+        within_alert, inside = not play.recurring, not delivery.to_customer
+        due = delivery.due_on if within_alert else None
         return Story(
             account=delivery.account, name=_text(now, roles.name) or delivery.account, now=now, before=before,
             days_ago=(delivery.day - self._before_day(delivery)).days, tiers=self._labels, personal=self._personal,
@@ -105,7 +106,9 @@ class Writer:
             charts=self._charts(delivery, told) if "charts" in needs else (),
             ahead=ahead(self._steps(delivery), delivery.step, delivery.day, play.escalate, due)
             if "ahead" in needs else (),
-            stakes=stakes(rulebook.catalogue, now) if "stakes" in needs else "", inside=not delivery.to_customer)
+            stakes=stakes(rulebook.catalogue, now) if "stakes" in needs else "", inside=inside,
+            reminder=inside and delivery.step == reminder(delivery.day),
+            overdue=inside and play.escalate is not None and delivery.step == play.escalate.id)
 
     def _steps(self, delivery: Delivery) -> tuple[Step, ...]:
         """The steps among which a delivery is one: those of now, or others that somebody began with."""

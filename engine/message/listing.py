@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 
 from forestall.engine.message.rendering import message
 from forestall.engine.message.story import ListedTask, Story
@@ -29,6 +28,5 @@ def listing(rulebook: Rulebook, directory: Directory, digest: Delivery, items: S
 
 def _listed(rulebook: Rulebook, labels: Mapping[str, str], item: Delivery, story: Story) -> ListedTask:
     play = rulebook.plays[item.play]
-    due = None if play.within is None else item.occurrence + timedelta(days=play.within)
     return ListedTask(render(rulebook.templates[item.template], story).subject, story.name, play.name,
-                      labels.get(item.severity, "Unscored"), due)
+                      labels.get(item.severity, "Unscored"), story.due)

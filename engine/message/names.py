@@ -26,6 +26,7 @@ def kinds_of(catalogue: Catalogue, signals: tuple[str, ...]) -> Kinds:
     kinds = {(root, name): kind for root in ("now", "before") for name, kind in names.items()}
     kinds[("before", "days_ago")] = kinds[("play", "within")] = Kind.NUMBER
     kinds[("alert", "opened_on")] = kinds[("play", "due")] = Kind.DATE
+    kinds[("alert", "reminder")] = kinds[("play", "overdue")] = Kind.FLAG
     texts = ("account.id", "account.name", "csm.name", "csm.email", "executive.name", "executive.email",
              "contact.email", "alert.name", "alert.about", "alert.severity", "alert.reason", "alert.rule",
              "alert.condition", "play.name", "play.about")

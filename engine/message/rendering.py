@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
@@ -148,7 +148,6 @@ def _words(name: Name, value: Value) -> str:
 def _body(delivery: Delivery, title: str, markdown: str, story: Story, directory: Directory) -> str:
     """The JSON of webhooks and tasks. Its shape is a promise: schemas/output/webhook.json."""
     alert, now = story.alert, story.now
-    due = None if story.within is None or alert is None else alert.opened_on + timedelta(days=story.within)
     return json.dumps({
         "version": BODY_VERSION,
         "kind": delivery.kind.value,
@@ -157,7 +156,7 @@ def _body(delivery: Delivery, title: str, markdown: str, story: Story, directory
         "play": delivery.play,
         "step": delivery.step,
         "day": delivery.day.isoformat(),
-        "due": due.isoformat() if due else None,
+        "due": story.due.isoformat() if story.due else None,
         "person": _person(delivery.person, directory),
         "title": title,
         "text": markdown,

@@ -76,7 +76,8 @@ class Story:
     the metrics that never leave in the facts of a webhook. `within` is in days, None without a due time. `alert` is
     None for a recurring play. `changes`, `charts`, `ahead` and `stakes` are told to colleagues, where their template
     asks for them; `inside` says that the message is for one. `tasks` are those of a digest, which is about no account
-    and whose `csm` is whoever gets it.
+    and whose `csm` is whoever gets it. A `reminder` says once more what is still open; `overdue` says that the due day
+    has passed.
     """
 
     account: str
@@ -101,6 +102,8 @@ class Story:
     stakes: str = ""
     inside: bool = False
     tasks: tuple[ListedTask, ...] = ()
+    reminder: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

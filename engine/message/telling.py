@@ -52,6 +52,18 @@ class Telling:
         return "".join(self.part(name).written(put) for name in PARTS)
 
 
+def heading(story: Story, worded: frozenset[str]) -> tuple[str, str]:
+    """What a message says above all else where it is no step of the play: a word for the subject, and the first line.
+
+    Empty where the template words it itself (`alert.reminder`, `play.overdue`).
+    """
+    if story.overdue and story.due is not None:
+        return ("", "") if "overdue" in worded else ("Overdue", f"Overdue since {day(story.due)}.")
+    if story.reminder and story.alert is not None:
+        return ("", "") if "reminder" in worded else ("Reminder", f"Reminder: open since {day(story.alert.opened_on)}.")
+    return "", ""
+
+
 def _changes(story: Story, put: Put) -> str:
     then = put(short_day(story.before.day)) if story.before else ""
     rows = [("", then, put(short_day(story.now.day))), ("---", "---:", "---:")]

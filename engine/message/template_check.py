@@ -28,8 +28,8 @@ _ATTRIBUTES = {
     "csm": ("name", "email"),
     "executive": ("name", "email"),
     "contact": ("email",),
-    "alert": ("name", "about", "opened_on", "severity", "reason", "rule", "condition"),
-    "play": ("name", "within", "about", "due"),
+    "alert": ("name", "about", "opened_on", "severity", "reason", "rule", "condition", "reminder"),
+    "play": ("name", "within", "about", "due", "overdue"),
     "story": PARTS,
 }
 _OF_DAY = ("score", "tier", "day")
@@ -73,7 +73,8 @@ def _checked(template: Template, names: tuple[str, ...], items: tuple[tuple[tupl
 
 
 def needed(text: str) -> frozenset[str]:
-    """What a text that was checked tells of the story: changes, charts, ahead, stakes and reason, where it does."""
+    """What a text that was checked tells of the story: changes, charts, ahead, stakes and reason, where it does; and
+    whether it says itself that it is a reminder, or that something is overdue."""
     parts = {"changes": "changes", "chart": "charts", "stakes": "stakes", "next": "ahead"}
     tree = _parsed(text)
     found: set[str] = set()
@@ -87,8 +88,10 @@ def needed(text: str) -> frozenset[str]:
             case nodes.Getattr(node=nodes.Name(name="story"), attr=name):
                 whole -= 1
                 found.add(parts.get(name, name))
-            case nodes.Getattr(node=nodes.Name(name="alert"), attr="reason"):
-                found.add("reason")
+            case nodes.Getattr(node=nodes.Name(name="alert"), attr="reason" | "reminder" as name):
+                found.add(name)
+            case nodes.Getattr(node=nodes.Name(name="play"), attr="overdue"):
+                found.add("overdue")
     return frozenset(found | (set(parts.values()) if whole > 0 else set()))
 
 
@@ -106,7 +109,7 @@ def samples(catalogue: Catalogue, signals: tuple[str, ...]) -> tuple[Story, Stor
         personal=frozenset(), csm=person, executive=person, contact="sample@example.com", alert=alert, play="sample",
         within=3, resources=("https://example.com",), about="Sample", due=day, changes=(Change("Sample", "2", "1"),),
         charts=(Chart("Sample", "▇▁", "2", "1", before),), ahead=(Ahead("Today", "sample"),), stakes="sample",
-        inside=True, tasks=(ListedTask("Sample", "Sample", "sample", "Sample", day),),
+        inside=True, tasks=(ListedTask("Sample", "Sample", "sample", "Sample", day),), reminder=True, overdue=True,
     )
     bare = Story(account="sample", name="", now=Facts("sample", day, None, None, {}), before=None, days_ago=7, tiers={},
                  personal=frozenset())

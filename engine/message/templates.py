@@ -14,7 +14,7 @@ from forestall.engine.message import template_check
 from forestall.engine.message.environment import SLOTS, Link, Missing, Named, UnfitError, compiled
 from forestall.engine.message.slots import Slots
 from forestall.engine.message.story import AlertStory, Rendered, Story
-from forestall.engine.message.telling import Telling
+from forestall.engine.message.telling import Telling, heading
 from forestall.engine.message.wording import one_line
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Facts
@@ -51,6 +51,10 @@ def render(template: Template, story: Story) -> Rendered:
     if failures:
         raise RulesError(failures)
     subject = one_line(subject)
+    word, line = heading(story, needed(template)) if story.reminder or story.overdue else ("", "")
+    if line:
+        subject = subject if subject.casefold().startswith(word.casefold()) else f"{word}: {subject}"
+        body = f"**{slots.put(line)}**\n\n{body}"
     if len(subject) > _LONGEST_SUBJECT:
         subject = f"{subject[:_LONGEST_SUBJECT - 1].rstrip()}…"
     return Rendered(subject, _GAP.sub("\n\n", body).strip() + "\n", tuple(slots.values))
@@ -115,9 +119,10 @@ def _values(story: Story) -> dict[str, object]:
         "before": Missing() if story.before is None else _facts(story.before, story.tiers, story.days_ago),
         "alert": Missing() if alert is None else Named({
             "name": alert.name, "about": alert.about, "opened_on": alert.opened_on, "severity": alert.severity,
-            "reason": alert.reason, "rule": alert.rule, "condition": alert.condition,
+            "reason": alert.reason, "rule": alert.rule, "condition": alert.condition, "reminder": story.reminder,
         }),
-        "play": Named({"name": story.play, "within": story.within, "about": story.about, "due": story.due}),
+        "play": Named({"name": story.play, "within": story.within, "about": story.about, "due": story.due,
+                       "overdue": story.overdue}),
         "resources": _links(story.resources),
         "story": Telling(story),
         "changes": [Named({"label": one.label, "then": one.then, "now": one.now}) for one in story.changes],

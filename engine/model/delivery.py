@@ -123,7 +123,8 @@ class Delivery:
 
     `channel` and `recipient` are the channel's name in forestall.yaml and the address on it. `sender` is a display
     name with an address to reply to, or empty. `not_before` is the moment before which it does not leave, and `quiet`
-    the hours in which no attempt is made (see `intervene/quiet.py`); empty where there are none.
+    the hours in which no attempt is made (see `intervene/quiet.py`); empty where there are none. `due_on` is the last
+    day for what the play asks for; None where it has no due time.
     """
 
     key: str
@@ -145,6 +146,7 @@ class Delivery:
     started_by: StartedBy = StartedBy.DATA
     not_before: datetime | None = None
     quiet: str = ""
+    due_on: date | None = None
 
 
 class DeliveryStatus(StrEnum):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, time
+from types import MappingProxyType
 
 from forestall.engine.errors import Location
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.delivery import MessageKind, StartedBy
 from forestall.engine.model.play import Begun, Play, PlaySteps, recovery_alert, tier_alert
 from forestall.engine.model.scorecard import Scorecard
-from forestall.engine.model.trigger import Trigger
+from forestall.engine.model.trigger import Existing, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Template:
 class Rulebook:
     """Everything that the YAML files and templates say, checked. `digest` is a hash of all of it.
 
-    `begun`: steps that the files do not say any more, and on which plays still run.
+    `begun`: steps that the files do not say any more, and on which plays still run. `files`: their texts by name, for
+    the decision log.
     """
 
     catalogue: Catalogue
@@ -77,6 +79,7 @@ class Rulebook:
     tier_lasts: int = 30
     tier_repeat: int | None = None
     begun: Mapping[PlaySteps, Begun] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     _by_alert: Mapping[str, tuple[Play, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +120,13 @@ class Rulebook:
         """The tiers that start a play when an account recovers into them, as alert names, best first."""
         used = {play.recovered_to for play in self.plays.values()}
         return tuple(recovery_alert(tier.name) for tier in self.scorecard.tiers if tier.name in used)
+
+    def with_existing(self, existing: Existing) -> Rulebook:
+        """The same rules, with one answer for accounts that match already."""
+        return replace(
+            self,
+            triggers=MappingProxyType({name: replace(one, existing=existing) for name, one in self.triggers.items()}),
+            plays=MappingProxyType({name: replace(one, existing=existing) for name, one in self.plays.items()}))
 
     def started_by(self, play: Play, group: str) -> StartedBy:
         """What sets a run of the play in motion that this alert started: as the play says, else as its trigger does."""

@@ -125,11 +125,13 @@ def _assemble(rules: Path, documents: dict[str, Document], settings: Surrounding
     texts = {Path(document.file).name: document.text for document in documents.values()}
     texts |= {f"templates/{name}.md": f"{one.subject}\n\n{one.body}" for name, one in templates.items()}
     texts |= {by_hand.FILE: said_text} if said_text else {}
+    files = texts | {f"templates/{name}.md": f"{messages.SUBJECT} {one.subject}\n\n{one.body}"
+                     for name, one in templates.items()}
     rulebook = Rulebook(
         catalogue=catalogue, scorecard=scorecard, triggers=watched.triggers, plays=book.plays, limits=book.limits,
         templates=templates, digest=_hash(texts), scoring_digest=_scoring_digest(roots),
         tier_cooldown=watched.cooldown, tier_lasts=watched.lasts, tier_repeat=watched.repeat,
-        gone_after=settings.gone_after if settings else 14,
+        gone_after=settings.gone_after if settings else 14, files=files,
     )
     return rulebook, words
 

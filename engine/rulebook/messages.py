@@ -11,7 +11,7 @@ from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import ScalarNode
 from forestall.engine.rulebook.source import MAX_BYTES
 
-_SUBJECT = "Subject:"
+SUBJECT = "Subject:"
 
 
 def read(folder: Path, used: dict[str, list[ScalarNode]], findings: Findings) -> dict[str, Template]:
@@ -49,7 +49,7 @@ def _template(name: str, path: Path, findings: Findings) -> Template | None:
         findings.say(Location(str(path)), "too-large", "this file is larger than 1 MB.", "Write a shorter message.")
         return None
     first, _, rest = text.partition("\n")
-    if not first.startswith(_SUBJECT) or not first.removeprefix(_SUBJECT).strip():
+    if not first.startswith(SUBJECT) or not first.removeprefix(SUBJECT).strip():
         findings.say(place, "no-subject", "the first line of a template is its subject.",
                      "Write: Subject: … and below it an empty line.")
         return None
@@ -61,4 +61,4 @@ def _template(name: str, path: Path, findings: Findings) -> Template | None:
     if not body.strip():
         findings.say(place, "empty", "this template has a subject but no message.", "Write the message below it.")
         return None
-    return Template(name, first.removeprefix(_SUBJECT).strip(), body, place)
+    return Template(name, first.removeprefix(SUBJECT).strip(), body, place)

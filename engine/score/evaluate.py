@@ -41,11 +41,13 @@ class Compiled:
 class Evaluator:
     """Evaluates one rulebook. Compiles once, then answers for any history and days."""
 
-    def __init__(self, rulebook: Rulebook, engine: Engine | None = None, compiled: Compiled | None = None) -> None:
-        """`engine` None: DuckDB. `compiled`: what is compiled already."""
+    def __init__(self, rulebook: Rulebook, engine: Engine | None = None, compiled: Compiled | None = None,
+                 conditions: Conditions | None = None) -> None:
+        """`engine` None: DuckDB. `compiled`: what is compiled already. `conditions`: those of the rulebook, and maybe
+        of another one with the same metrics and score besides."""
         self.rulebook = rulebook
         self.engine = engine or DuckDb()
-        self.conditions = Conditions.of(rulebook)
+        self.conditions = conditions or Conditions.of(rulebook)
         self._compiled = compiled
 
     def following(self, rulebook: Rulebook) -> Evaluator:

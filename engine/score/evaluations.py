@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Protocol
@@ -95,6 +96,27 @@ class DayOfEvaluations:
         left = self._table.filter(compute.less_equal(self._table["churned_on"], to_epoch(self.day)))
         return {account: from_epoch(day) for account, day in zip(
             left["account"].to_pylist(), left["churned_on"].to_pylist(), strict=True)}
+
+    def under(self, conditions: Conditions) -> DayOfEvaluations:
+        """The same rows for other rules, whose conditions were evaluated in the same query."""
+        other = DayOfEvaluations(self.day, self._table, conditions)
+        other.__dict__ |= {name: self.__dict__[name] for name in ("accounts", "tiers", "gone") if name in self.__dict__}
+        return other
+
+    def only(self, accounts: Collection[str]) -> DayOfEvaluations:
+        """The rows of these accounts."""
+        chosen = pyarrow.array(list(accounts), pyarrow.string())
+        return DayOfEvaluations(self.day, self._table.filter(compute.is_in(self._table["account"], chosen)),
+                                self._conditions)
+
+    def of(self, accounts: Iterable[str]) -> dict[str, AccountDay]:
+        """These accounts as nouns, of those that have a row."""
+        rows = []
+        for account in sorted(set(accounts)):
+            row = bisect_left(self.accounts, account)
+            if row < len(self.accounts) and self.accounts[row] == account:
+                rows.append(row)
+        return {one.account: one for one in self.take(rows)} if rows else {}
 
     def take(self, rows: list[int]) -> Iterator[AccountDay]:
         """The rows with these numbers as nouns, in their order."""

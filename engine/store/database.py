@@ -123,7 +123,10 @@ def _rows_written(connection: sa.Connection, table: sa.Table, statement: sqlite.
 
 
 def _as_sent(connection: sa.Connection, column: sa.Column[Any], values: list[Any]) -> list[Any]:
-    """The values of a column as the driver wants them."""
+    """The values of a column as the driver wants them; each is made only once, since most are the same."""
     kind = column.type.dialect_impl(connection.dialect)
     process = kind.bind_processor(connection.dialect)
-    return values if process is None else [process(value) for value in values]
+    if process is None:
+        return values
+    sent = {value: process(value) for value in set(values)}
+    return [sent[value] for value in values]

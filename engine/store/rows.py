@@ -49,7 +49,7 @@ class _Columns(Generic[Noun]):
         """Its fields as a row."""
         row = dict(zip(self._names, self._values(noun), strict=True))
         for _, name, _ in self._enums:
-            row[name] = row[name].value
+            row[name] = str(row[name])
         return row
 
     def of(self, row: sa.Row[Any]) -> Noun:

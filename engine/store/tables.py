@@ -132,6 +132,7 @@ outbox = sa.Table(
     _text("channel"), _text("recipient"), _text("template"), sa.Column("to_customer", sa.Boolean, nullable=False),
     _text("severity"), _text("sender"), _text("sender_address"), _text("person"), _text("started_by"),
     sa.Column("not_before", Moment), sa.Column("quiet", TEXT, nullable=False, server_default=""),
+    _day("due_on", optional=True),
     _text("message"), _text("destination"), _text("status"), sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt", Moment), sa.Column("claimed_until", Moment), _text("claimed_by"),
     # Asked to be cancelled while a worker held it: it is not tried again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -59,10 +60,12 @@ sources:
 channels:
   email: {adapter: folder, path: out}
   webhook: {adapter: folder, path: out}
+  slack: {adapter: folder, path: out}
 destinations:
   crm: {channel: webhook, url: https://crm.example.com/hooks/cs}
 people:
-  dana: {name: Dana Reed, email: dana@example.com}
+  dana: {name: Dana Reed, email: dana@example.com, manager: robin}
+  robin: {name: Robin Hall, slack: U02, email: robin@example.com}
 time_zone: Europe/Berlin
 delivery: rehearsal
 """,
@@ -215,3 +218,72 @@ def test_steps_put_back_as_they_were_are_the_old_ones_again(book: Book) -> None:
     book.write("rules/playbook.yaml", PLAYBOOK)
     assert book.day(2, acme=COLD, bolt=COLD) == ["bolt: Call Bolt"], "bolt goes on with the steps of its first day"
     assert book.day(3, acme=COLD, bolt=COLD) == ["acme: Call Acme"]
+
+
+# -- what is said beside the steps --------------------------------------------------------------------------------------
+
+BESIDE = """
+plays:
+  talk:
+    trigger: cold
+    owner: csm
+    within: 2 days
+    steps:
+      - email: {to: contact, template: hello}
+      - task: {for: csm, to: crm, template: call}
+    escalate: {slack: {to: csm.manager, template: call}}
+"""
+
+
+def beside(book: Book) -> None:
+    book.edit("rules/triggers.yaml", "severity: at_risk", "severity: at_risk, repeat: 2 days")
+    book.write("rules/playbook.yaml", BESIDE)
+
+
+def test_a_reminder_and_an_escalation_say_that_they_are_one(book: Book) -> None:
+    beside(book)
+    assert book.day(0, acme=COLD) == ["acme: Hello Acme", "acme: Call Acme"]
+    assert book.day(2, acme=COLD) == ["acme: Reminder: Call Acme"]
+    assert book.day(3, acme=COLD) == ["acme: Overdue: Call Acme"]
+    reminder, overdue = book.rows()[2:]
+    assert (reminder.delivery.recipient, overdue.delivery.recipient) == ("dana@example.com", "U02")
+    assert reminder.message.text == "Reminder: open since 5 January 2026.\n\nIt is cold there.\n"
+    assert ">Reminder: open since 5 January 2026.</strong>" in reminder.message.html
+    header, first, *_ = json.loads(overdue.message.blocks)
+    assert header["text"]["text"] == "Overdue: Call Acme"
+    assert first["text"]["text"] == "*Overdue since 7 January 2026.*"
+    assert json.loads(book.rows()[1].message.body)["due"] == "2026-01-07"
+    assert "remind" not in book.rows()[0].message.text.casefold(), "a customer never hears of it"
+
+
+def test_a_template_may_word_it_itself(book: Book) -> None:
+    beside(book)
+    book.write("rules/templates/call.md", """Subject: Call {{ account.name }}{% if alert.reminder %}, please{% endif %}
+
+{% if play.overdue %}It was due on {{ play.due }}.{% endif %} It is cold there.
+""")
+    assert [book.day(number, acme=COLD) for number in range(4)] == [
+        ["acme: Hello Acme", "acme: Call Acme"], [], ["acme: Call Acme, please"], ["acme: Call Acme"]]
+    assert [row.message.text.strip() for row in book.rows()[2:]] == [
+        "It is cold there.", "It was due on 7 January 2026. It is cold there."]
+
+
+def test_a_subject_that_says_so_already_does_not_say_it_twice(book: Book) -> None:
+    beside(book)
+    book.edit("rules/playbook.yaml", "to: csm.manager, template: call", "to: csm.manager, template: late")
+    book.write("rules/templates/late.md", "Subject: Overdue: {{ account.name }}\n\nSee to it.\n")
+    book.day(0, acme=COLD)
+    assert book.day(3, acme=COLD) == ["acme: Overdue: Acme", "acme: Reminder: Call Acme"]
+
+
+def test_a_play_that_began_late_is_due_from_then_on(book: Book) -> None:
+    """It waited behind another one, so its own time begins when it does."""
+    beside(book)
+    book.edit("rules/triggers.yaml", "triggers:\n", "triggers:\n  sad: {when: mood > 50, severity: at_risk}\n")
+    book.edit("rules/playbook.yaml", "plays:\n", "plays:\n  cheer: {trigger: sad, steps: "
+              "[{email: {to: csm, template: letter}}, {wait: 20 days}]}\n")
+    assert book.day(0, acme=CHEERED) == ["acme: A letter to Acme"]
+    assert book.day(5, acme=COLD) == ["acme: Hello Acme", "acme: Call Acme"]
+    assert json.loads(book.rows()[-1].message.body)["due"] == "2026-01-10"
+    assert book.day(6, acme=COLD) == ["acme: Overdue: Call Acme"]
+    assert "Overdue since 10 January 2026" in book.rows()[-1].message.blocks

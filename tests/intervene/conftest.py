@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 
+from forestall.engine.intervene.accounts import steps_under_way
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.model.delivery import Delivery, PlayRun, Silence
@@ -16,6 +17,7 @@ from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
+from forestall.engine.rulebook.begun import needed, with_begun
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import DayOfEvaluations, to_epoch
@@ -113,8 +115,10 @@ class Scene:
         self._silent: dict[str, int] = {}      # account → for how many days nobody has named it
 
     def changed(self, rulebook: Rulebook) -> None:
-        """From the next day on other rules are in force."""
-        self.rulebook, self.conditions = rulebook, Conditions.of(rulebook)
+        """From the next day on other rules are in force; who began goes on with the steps of then."""
+        wanted = needed(rulebook, steps_under_way(self.state)) & self.state.begun.keys()
+        self.rulebook = with_begun(rulebook, {key: self.state.begun[key] for key in wanted})
+        self.conditions = Conditions.of(self.rulebook)
 
     def row(self, account: str = "acme", true: Iterable[str] = (), unknown: Iterable[str] = (), *,
             tier: str | None = "healthy", clear_of: int = 0, silent: int = 0, **facts: object) -> AccountDay:

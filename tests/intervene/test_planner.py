@@ -363,12 +363,27 @@ def test_without_a_limit_two_hundred_may_start_and_one_more_may_not(scene):
 
 # -- rules that change -----------------------------------------------------------------------------------------------
 
-def test_new_steps_stop_a_play_that_began_with_others(scene, rules):
+def test_a_play_goes_on_with_the_steps_that_it_began_with(scene, rules):
+    before = THREE.replace("{wait: 20 days}", "{wait: 2 days}, {slack: {to: csm, template: note}}", 1)
+    book = scene(before)
+    book.day(1, book.row(true=["mild"]))
+    book.changed(rules(THREE.replace("{wait: 20 days}", "{wait: 1 day}, {slack: {to: leads, template: note}}", 1)))
+    both = book.row(true=["mild"]), book.row("bolt", ["mild"])
+    second = book.day(2, *both)
+    assert (second.sent, second.cancelled) == (["bolt nudge.email"], [])
+    third = book.day(3, *both)
+    assert [(one.account, one.recipient) for one in third.deliveries] == [("acme", "U1"), ("bolt", "#leads")]
+
+
+def test_steps_of_which_nothing_was_written_down_stop_the_play(scene, rules):
+    """A run of an earlier version of Forestall: where it stood is a number of steps, and of which is not known."""
     book = scene(THREE)
     book.day(1, book.row(true=["mild"]))
+    book.state = replace(book.state, begun={})
     book.changed(rules(THREE.replace("wait: 20 days", "wait: 2 days")))
     assert book.day(2, book.row(true=["mild"])).cancelled == ["acme nudge"]
-    assert book.run("nudge").reason == "the play's steps were changed"
+    assert book.run("nudge").reason == ("the play's steps were changed, and nobody can go on with the old ones: "
+                                        "nothing was written down of them")
     assert book.day(3, book.row(true=["mild"])).sent == [], "the same opening is answered once"
 
 

@@ -1,0 +1,238 @@
+"""What alerts foretold, judged by the accounts that are known to have left. Pure: nothing is read here.
+
+The definitions, for a horizon of so many days:
+
+- An account *churned* when its day of leaving lies in the period or at most a horizon after it, within the history, and
+  it had a row in the period before that day. Who left on the first day cannot have been warned of.
+- It is *caught* by an alert that opened on one of the `horizon` days before that day, and not on the day itself or
+  after it; else it is *missed*. The *lead* is counted from the first such opening.
+- An opening is a *false alarm* when its account did not leave within the horizon after it. It is *left out* where that
+  cannot be known: its horizon passes the end of the history (whether the account left meanwhile or not: counting only
+  those that left would count too many), or the end of the account's record, without churn; or the account had left.
+- *Precision* is per opening, *recall* per account. The openings of one account go together, so the interval of the
+  precision is that of fewer, independent openings (`intervals.effective`).
+- *Chance* is the precision of openings that fall on other accounts at risk of the same days: on each day the share of
+  these accounts that left within the horizon, averaged over the days of the openings. So neither a calendar (a month in
+  which many leave) nor a trigger that opens often looks like foresight.
+- *Better than chance* is a one-sided test of precision against chance at 2.5 percent, by the score method of the
+  interval, corrected by Holm for the number of alerts that are tested together.
+- *Ahead*: of the churned accounts with a row so early, the share with an opening from 120 days (or a longer horizon)
+  through 30, 60 or 90 days before they left.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from math import ceil
+from statistics import fmean, median
+
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.state import Decisions
+from forestall.engine.simulate.comparison import Caught, Churn, Rate, Swept
+from forestall.engine.simulate.intervals import beyond, effective, holm, rate
+from forestall.engine.simulate.openings import Openings
+
+HORIZON = 60
+LEAST = 10           # fewer churned accounts, openings or alerted accounts than this, and nothing is concluded
+AHEAD = (30, 60, 90)
+FARTHEST = 120       # an alert longer ago than this says nothing of a churn
+SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What hindsight knows of an account: the first and last day on which it was in the history, and when it left.
+
+    `last` is the end of the history for an account that is not gone by then.
+    """
+
+    first: date
+    last: date
+    churned_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days from `first` through `last` whose openings count, and the last day of the history."""
+
+    first: date
+    last: date
+    end: date
+
+
+class ScoreFalls:
+    """Collects the falls of one side's score, day by day as it is replayed, from the first day of the warm-up on.
+
+    The score counts as an alert of its own, called `score`: it opens on the first day of each stretch that an account
+    spends in the worse half of the tiers (of five the worst three), and not again before the account was above them.
+    """
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        tiers = [tier.name for tier in rulebook.scorecard.tiers]
+        self.openings = Openings()
+        self._low = frozenset(tiers[len(tiers) // 2:])
+        self._below: set[str] = set()
+
+    def add(self, decisions: Decisions) -> None:
+        """One more day; days come in order."""
+        for account, tier in sorted(decisions.tiers.items()):
+            if tier not in self._low:
+                self._below.discard(account)
+            elif account not in self._below:
+                self._below.add(account)
+                self.openings.add(SCORE, account, decisions.day)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What one side opened: by the alerts that it has, in the order of its rules, and by its score."""
+
+    alerts: tuple[str, ...]
+    openings: Openings
+    falls: ScoreFalls
+
+    @classmethod
+    def of(cls, rulebook: Rulebook, openings: Openings, falls: ScoreFalls) -> Warned:
+        """With the alerts that warn: triggers and falls into a tier, not recoveries."""
+        return cls((*rulebook.triggers, *rulebook.tier_alerts()), openings, falls)
+
+    def days(self) -> dict[str, list[tuple[date, str]]]:
+        """Alert → the day and account of each opening, the score last."""
+        found = {alert: list(self.openings.of(alert)) for alert in self.alerts}
+        return found | {SCORE: list(self.falls.openings.of(SCORE))}
+
+
+def against_churn(base: Warned | None, candidate: Warned, records: Mapping[str, Record], span: Span, *,
+                  horizon: int = HORIZON, sweep: Sequence[Swept] = (), swept: str = "") -> Churn:
+    """Judge both sides by who left. Openings outside of the span and of accounts without a record are not looked at.
+
+    `records` are those of `records.py`, less the accounts that a filter leaves out. `sweep` and `swept` are handed on
+    (see `sweep.py`).
+    """
+    judge = Judge(records, span, horizon)
+    return Churn(horizon=horizon, churned=len(judge.churned), least=LEAST,
+                 base=None if base is None else judge.all(base.days()),
+                 candidate=judge.all(candidate.days()), sweep=tuple(sweep), swept=swept)
+
+
+class Judge:
+    """Judges alerts over one span of days by the definitions above."""
+
+    def __init__(self, records: Mapping[str, Record], span: Span, horizon: int = HORIZON) -> None:
+        self._records, self._span, self._horizon = records, span, horizon
+        self.churned = {account: record.churned_on for account, record in records.items()
+                        if record.churned_on is not None and self._counts(record, record.churned_on)}
+        self._base_rates = self._rates_by_day()
+
+    def all(self, openings: Mapping[str, Iterable[tuple[date, str]]]) -> tuple[Caught, ...]:
+        """Every alert, in this order; those that are tested together are corrected for one another."""
+        first, last = self._span.first, self._span.last
+        by_alert: dict[str, dict[str, list[date]]] = {alert: {} for alert in openings}
+        for alert, some in openings.items():
+            for day, account in some:
+                if first <= day <= last and account in self._records:
+                    by_alert[alert].setdefault(account, []).append(day)
+        found: list[Caught] = []
+        probabilities: dict[str, float] = {}
+        for alert, days in by_alert.items():
+            caught, probability = self._one(alert, {account: sorted(set(some)) for account, some in days.items()})
+            found.append(caught)
+            if probability is not None:
+                probabilities[alert] = probability
+        better = holm(probabilities)
+        return tuple(replace(one, better_than_chance=better.get(one.alert)) for one in found)
+
+    def _one(self, alert: str, days: Mapping[str, Sequence[date]]) -> tuple[Caught, float | None]:
+        """One alert by the days on which it opened, and how probable that is by chance (None: too little to judge)."""
+        outcomes: dict[str, list[bool]] = defaultdict(list)
+        expected: list[float] = []
+        left_out = 0
+        for account, some in days.items():
+            for day in some:
+                outcome = self._outcome(self._records[account], day)
+                if outcome is None:
+                    left_out += 1
+                    continue
+                outcomes[account].append(outcome)
+                expected.append(self._base_rates[(day - self._span.first).days])
+        leads = [lead for account, on in self.churned.items()
+                 if (lead := self._lead(days.get(account, ()), on)) is not None]
+        hits, worth = sum(map(sum, outcomes.values())), effective(outcomes.values())
+        chance = fmean(expected) if expected else None
+        caught = Caught(
+            alert=alert, caught=len(leads), missed=len(self.churned) - len(leads), false_alarms=len(expected) - hits,
+            left_out=left_out, precision=rate(hits, len(expected), worth), recall=rate(len(leads), len(self.churned)),
+            lead=median(leads) if leads else None, lead_range=_middle_half(leads),
+            ahead={ahead: self._ahead(days, ahead) for ahead in AHEAD}, chance=chance, better_than_chance=None)
+        if chance is None or min(len(self.churned), len(outcomes)) < LEAST:
+            return caught, None
+        return caught, beyond(hits / len(expected), chance, worth)
+
+    def _counts(self, record: Record, on: date) -> bool:
+        """Whether an account that left on this day is one of those that could be caught."""
+        span = self._span
+        return (on <= min(span.last + timedelta(days=self._horizon), span.end)
+                and max(span.first, record.first) <= min(span.last, record.last, on - timedelta(days=1)))
+
+    def _outcome(self, record: Record, day: date) -> bool | None:
+        """Whether the account left within the horizon after the day; None when that cannot be known."""
+        until = day + timedelta(days=self._horizon)
+        if until > self._span.end or (record.churned_on is not None and record.churned_on <= day):
+            return None
+        if record.churned_on is not None:
+            return record.churned_on <= until
+        return False if until <= record.last else None
+
+    def _rates_by_day(self) -> list[float]:
+        """Of the accounts at risk whose outcome can be known, the share that left within the horizon after each day."""
+        length = (self._span.last - self._span.first).days + 1
+        risk, left = [0] * (length + 1), [0] * (length + 1)
+        horizon = timedelta(days=self._horizon)
+        for record in self._records.values():
+            begin = max(record.first, self._span.first)
+            end = min(record.last, self._span.last, self._span.end - horizon)
+            on = record.churned_on
+            end = min(end, on - timedelta(days=1) if on is not None else record.last - horizon)
+            self._mark(risk, begin, end)
+            if on is not None:
+                self._mark(left, max(begin, on - horizon), end)
+        rates, at_risk, leaving = [], 0, 0
+        for more_at_risk, more_leaving in zip(risk[:length], left[:length], strict=True):
+            at_risk, leaving = at_risk + more_at_risk, leaving + more_leaving
+            rates.append(leaving / at_risk if at_risk else 0.0)
+        return rates
+
+    def _mark(self, changes: list[int], begin: date, end: date) -> None:
+        if begin <= end:
+            changes[(begin - self._span.first).days] += 1
+            changes[(end - self._span.first).days + 1] -= 1
+
+    def _lead(self, days: Sequence[date], on: date) -> int | None:
+        """The days from the first opening within the horizon to the day of leaving; None: there was none."""
+        place = bisect_left(days, on - timedelta(days=self._horizon))
+        return (on - days[place]).days if place < len(days) and days[place] < on else None
+
+    def _ahead(self, days: Mapping[str, Sequence[date]], ahead: int) -> Rate:
+        hits = cases = 0
+        for account, on in self.churned.items():
+            record = self._records[account]
+            since = on - timedelta(days=max(FARTHEST, self._horizon))
+            until = on - timedelta(days=ahead)
+            if max(since, record.first, self._span.first) > min(until, record.last, self._span.last):
+                continue
+            cases += 1
+            hits += any(since <= day <= until for day in days.get(account, ()))
+        return rate(hits, cases)
+
+
+def _middle_half(leads: Sequence[int]) -> tuple[int, int] | None:
+    """The first and third quartile, by nearest rank."""
+    if not leads:
+        return None
+    ordered = sorted(leads)
+    low, high = (ordered[ceil(share * len(ordered)) - 1] for share in (0.25, 0.75))
+    return low, high

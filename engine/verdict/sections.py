@@ -1,0 +1,220 @@
+"""The sections of the answer, in the order in which people ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forestall.engine.simulate.comparison import (
+    AccountAlert,
+    AlertCompared,
+    Change,
+    Comparison,
+    Completeness,
+    OnMerge,
+    Pair,
+)
+from forestall.engine.verdict.book import groups, per_day, revenue, tiers
+from forestall.engine.verdict.foretold import churn, sweep
+from forestall.engine.verdict.outline import Cell, Column, Section, Shift, Table
+from forestall.engine.verdict.sentence import asked, compared, sentence, total
+from forestall.engine.verdict.words import (
+    NOTHING,
+    accounts,
+    alerts,
+    amount,
+    called,
+    complete,
+    cut,
+    day,
+    figure,
+    kind,
+    loaded,
+    one_line,
+    period,
+    short_day,
+    tier,
+)
+
+TITLE = "What these rules would have done"
+NAMED = 12      # so many days without data are named
+_LISTED = {Change.NEW: "Newly opened", Change.GONE: "No longer opened", Change.UNJUDGED: "Cannot be judged"}
+_LONG = 40      # a list of more rows is folded
+
+
+def sections(comparison: Comparison) -> Iterator[Section]:
+    """All that there is to say, in order; what does not apply is left out."""
+    yield _verdict(comparison)
+    if not comparison.book:
+        return
+    if comparison.on_merge is not None:
+        yield _on_merge(comparison, comparison.on_merge)
+    yield _alerts(comparison)
+    yield per_day(comparison)
+    yield tiers(comparison)
+    yield from groups(comparison)
+    yield revenue(comparison)
+    if comparison.churn is not None:
+        yield churn(comparison.churn)
+        if comparison.churn.sweep:
+            yield sweep(comparison.churn)
+    yield _accounts(comparison)
+
+
+# -- the verdict -------------------------------------------------------------------------------------------------------
+
+
+def _verdict(comparison: Comparison) -> Section:
+    base = comparison.base
+    problems: tuple[Table, ...] = ()
+    if base is not None and not loaded(base):
+        rows = tuple((str(one.location), one_line(one.message), one_line(one.hint)) for one in base.problems)
+        problems = (Table(f"Why {one_line(base.called)} cannot be loaded", (
+            Column("place"), Column("mistake", wide=200), Column("cure", below=True, wide=200)), rows),)
+    return Section("verdict", "Verdict", (sentence(comparison), *_frame(comparison)),
+                   (*problems, *_budgets(comparison)))
+
+
+def _frame(comparison: Comparison) -> Iterator[str]:
+    """What was looked at, and how: the days, the warm-up, the gaps."""
+    days = (comparison.last - comparison.first).days + 1
+    warm = f", after {amount(comparison.warm_up, 'day', 'days')} of warm-up that do not count" \
+        if comparison.warm_up else ""
+    when = f"{period(comparison.first, comparison.last)} ({amount(days, 'day', 'days')})"
+    yield (f"{compared(comparison)}: {when}{warm}, {accounts(comparison.book)}{asked(comparison)}. Nothing was written and nothing was sent.")
+    yield from _gaps(comparison.completeness)
+
+
+def _gaps(gaps: Completeness) -> Iterator[str]:
+    if gaps.judged < 1:
+        yield (f"{complete(gaps.judged)} of what the triggers ask was known; where it was not, nothing opens and "
+               "nothing closes.")
+    if gaps.days_without_data:
+        named = ", ".join(day(one) for one in gaps.days_without_data[:NAMED])
+        left = len(gaps.days_without_data) - NAMED
+        yield f"No data arrived on {named}{f' and {left:,} more days' if left > 0 else ''}."
+
+
+def _budgets(comparison: Comparison) -> Iterator[Table]:
+    if comparison.budgets:
+        rows = tuple((one_line(one.what), figure(one.limit), figure(one.measured),
+                      "over budget" if one.broken else "kept") for one in comparison.budgets)
+        yield Table("Budgets", (Column("budget"), Column("at most", right=True), Column("would be", right=True),
+                                Column("")), rows,
+                    marked=frozenset(row for row, one in enumerate(comparison.budgets) if one.broken))
+
+
+# -- on merge ----------------------------------------------------------------------------------------------------------
+
+
+def _on_merge(comparison: Comparison, merge: OnMerge) -> Section:
+    at_once = f"{accounts(merge.accounts)} {'matches' if merge.accounts == 1 else 'match'} at once" \
+        if merge.accounts else "nobody matches at once"
+    said = [f"On the first day, {day(merge.day)}, {at_once}."]
+    ends = [f"{alerts(merge.closes)} would close"] if merge.closes else []
+    ends += [f"{amount(merge.cancels, 'running play', 'running plays')} would be stopped"] if merge.cancels else []
+    if ends:
+        said.append(f"{' and '.join(ends)}.")
+    held = [(one_line(name), figure(count)) for name, count in merge.held.items() if count]
+    said.append("The guard would hold what follows until somebody approves it; until then none of it happens."
+                if held else "The guard would hold nothing.")
+    tables = []
+    if held:
+        tables.append(Table("Held by the guard", (Column("play"), Column("starts", right=True)), tuple(held)))
+    matches = tuple((one_line(name), figure(count)) for name, count in merge.matches.items() if count)
+    if matches:
+        tables.append(Table("Who matches at once", (Column("alert"), Column("accounts", right=True)), matches,
+                            folded=len(matches) > _LONG))
+    sent = tuple((kind(name), _cell(one)) for name, one in merge.deliveries.items() if one.candidate or one.base)
+    if sent:
+        tables.append(Table("What would be sent on that day", (Column(""), _counted(comparison)), sent))
+    else:
+        said.append("Nothing would be sent on that day.")
+    return Section("on-merge", "On merge", tuple(said), tuple(tables))
+
+
+def _cell(one: Pair) -> Cell:
+    return figure(one.candidate) if one.base is None else Shift(figure(one.base), figure(one.candidate))
+
+
+def _counted(comparison: Comparison) -> Column:
+    return Column("base → candidate" if loaded(comparison.base) else "count", right=True)
+
+
+# -- alerts ------------------------------------------------------------------------------------------------------------
+
+
+def _alerts(comparison: Comparison) -> Section:
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    shown = [one for one in comparison.alerts if one.base or one.candidate or any(one.changes.values())]
+    silent = len(comparison.alerts) - len(shown)
+    if not loaded(comparison.base):
+        opened = sum(one.candidate or 0 for one in shown)
+        said = [f"{alerts(opened)} would open." if opened else "No alert would open."]
+        columns = (Column("alert"), Column("opened", right=True))
+        rows = tuple((one_line(one.alert), _count(one.candidate)) for one in shown)
+    else:
+        said = [", ".join(f"{total(comparison, change):,} {change}" for change in Change) + "."]
+        columns = (Column("alert"), Column("opened", right=True),
+                   *(Column(str(change), right=True) for change in Change))
+        rows = tuple(_compared(one) for one in shown)
+        if total(comparison, Change.UNJUDGED):
+            said.append("Cannot be judged: one side opens it, and what the other looks at is not known on that day.")
+        said += _only(shown)
+    if silent:
+        said.append(f"{alerts(silent)} would open for nobody{' on either side' if loaded(comparison.base) else ''}.")
+    tables = (Table("Alert by alert", columns, rows, folded=len(rows) > _LONG),) if rows else ()
+    return Section("alerts", "Alerts", tuple(said), tables)
+
+
+def _compared(one: AlertCompared) -> tuple[Cell, ...]:
+    return (one_line(one.alert), Shift(_count(one.base), _count(one.candidate)),
+            *(figure(one.changes.get(change, 0)) for change in Change))
+
+
+def _only(shown: list[AlertCompared]) -> Iterator[str]:
+    """Alerts that only one of the two has at all."""
+    for side, names in (("candidate", [one.alert for one in shown if one.base is None]),
+                        ("base", [one.alert for one in shown if one.candidate is None])):
+        if names:
+            left = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+            yield f"Only the {side} has {', '.join(map(one_line, names[:NAMED]))}{left}."
+
+
+def _count(value: int | None) -> str:
+    return NOTHING if value is None else figure(value)
+
+
+# -- account by account ------------------------------------------------------------------------------------------------
+
+
+def _accounts(comparison: Comparison) -> Section:
+    alone = not loaded(comparison.base)
+    tables = []
+    for change, title in _LISTED.items():
+        rows = [one for one in comparison.accounts if one.change is change]
+        if rows:
+            tables.append(Table("Opened" if alone and change is Change.NEW else title, (
+                Column("account", wide=48), Column("alert", wide=48), Column("on", wide=30), Column("tier", wide=40),
+                Column("revenue", right=True), Column("segment", wide=24), Column("CSM", wide=24),
+                Column("why", below=True, wide=300)), tuple(_account(one, alone) for one in rows),
+                folded=len(rows) > _LONG))
+    said = () if tables else ("No account is alerted." if alone else
+                              "Every alert that opens on one side opens on the other, for the same account.",)
+    return Section("accounts", "Account by account", said, tuple(tables))
+
+
+def _account(one: AccountAlert, alone: bool) -> tuple[Cell, ...]:
+    before, after = (tier(name) if name else "" for name in one.tiers)
+    moved = before if before == after or not after else after if alone or not before else f"{before} → {after}"
+    return (called(one.name, one.account), one_line(one.alert), _days(one), one_line(moved),
+            NOTHING if one.revenue is None else figure(one.revenue), one_line(one.segment), one_line(one.csm),
+            cut(one_line(one.reason), 1000))
+
+
+def _days(one: AccountAlert) -> str:
+    """The day of the opening, with that of the base where both open and differ."""
+    if one.base_on and one.candidate_on and one.base_on != one.candidate_on:
+        return f"{short_day(one.base_on)} → {short_day(one.candidate_on)}"
+    on = one.candidate_on or one.base_on
+    return short_day(on) if on else NOTHING
