@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from made_up import LAST_DAY, Size, write_history
 
 from forestall.engine.detect.history import History
 from forestall.engine.intervene.day import Decided, decide_day
-from forestall.engine.intervene.writing import write_messages
+from forestall.engine.intervene.many import write_messages
 from forestall.engine.model.delivery import OutboxRow
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.state import State
@@ -62,7 +63,7 @@ def many_deliveries(folder: Path, runs: int) -> list[tuple[str, float | str] | t
     def decide() -> Decided:
         return decide_day(evaluator.rulebook, evaluator.conditions, people(), State(), evaluations)
 
-    def write(decided: Decided) -> tuple[OutboxRow, ...]:
+    def write(decided: Decided) -> Sequence[OutboxRow]:
         return write_messages(evaluator, people(), history, decided.decisions.deliveries)
 
     best: list[tuple[float, ...]] = []

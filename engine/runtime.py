@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from forestall import __version__
 from forestall.engine.adapter_settings import CHANNELS
+from forestall.engine.detect.as_it_was import day_read
 from forestall.engine.detect.collect import Collected, collect, import_all
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.detect.manifest import read_manifest
@@ -21,9 +24,10 @@ from forestall.engine.intervene.accounts import steps_under_way
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.guards import rests_on
 from forestall.engine.intervene.holding import Circumstances
+from forestall.engine.intervene.many import write_messages
 from forestall.engine.intervene.worker import DeliveryReport, deliver
-from forestall.engine.intervene.writing import write_messages
-from forestall.engine.model.delivery import MessageKind, OutboxRow
+from forestall.engine.model.decision_log import Basis
+from forestall.engine.model.delivery import Delivery, MessageKind, OutboxRow
 from forestall.engine.model.people import Directory
 from forestall.engine.model.places import StatePlace
 from forestall.engine.model.ports import Channel, OnUncertain, Source
@@ -100,6 +104,21 @@ def store_path(settings: Settings) -> StatePlace:
     return settings.state / f"{which}.db"
 
 
+def settings_that_matter(settings: Settings) -> dict[str, str]:
+    """What of forestall.yaml can change a decision, for the decision log: people and addresses only as hashes."""
+    def hashed(*said: object) -> str:
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+
+    directory = reached(settings)
+    return {
+        "delivery": "live" if settings.live else "rehearsal", "time_zone": directory.time_zone,
+        "people": hashed(*(astuple(one) for _, one in sorted(directory.people.items()))),
+        "destinations": hashed(*((one.name, one.channel, one.address)
+                                 for _, one in sorted(directory.destinations.items()))),
+        "channels": hashed(*sorted((one.name, one.adapter) for one in settings.channels), directory.answers),
+    }
+
+
 def open_project(folder: Path, rules: Path | None = None, engine: EngineName | None = None) -> Project:
     """Read the settings and the rules of a project. SettingsError or RulesError with every problem at once.
 
@@ -125,7 +144,7 @@ class PassReport:
     accounts: int
     before: State
     decided: Decided
-    rows: tuple[OutboxRow, ...]
+    rows: Sequence[OutboxRow]
     commit: CommitReport | None = None
     delivery: DeliveryReport | None = None
 
@@ -173,11 +192,12 @@ class Passes:
         if not self._send:
             self._state = before.after(decided.decisions)
             return report
-        channels = open_channels(project.settings, rows)
+        channels = open_channels(project.settings, decided.decisions.deliveries)
         self._store = store = self._store or Store.open(project.store_path)
         self._history.publish()
         with undisturbed():
-            commit = store.commit(decided.decisions, rows, datetime.now(UTC), before)
+            commit = store.commit(decided.decisions, rows, datetime.now(UTC), before,
+                                  lambda: self._basis(rulebook, day, known, decided))
             self._state = store.state()
         delivery = send_due(project.settings, store, channels, stop=self._stop,
                             progress=lambda done: self._progress("deliveries", done, len(rows)))
@@ -191,6 +211,16 @@ class Passes:
             begun = with_begun(rulebook, {key: state.begun[key] for key in wanted})
             self._evaluator = self._project.evaluator.following(begun)
         return self._evaluator
+
+    def _basis(self, rulebook: Rulebook, day: date, known: Circumstances, decided: Decided) -> Basis:
+        """What the decision log keeps of what this pass went by."""
+        settings, first = self._project.settings, self._state.previous_pass is None
+        manifest = self._history.manifest
+        return Basis(
+            version=__version__, files=rulebook.files, settings=settings_that_matter(settings),
+            gone_after=rulebook.gone_after, generation=manifest.generation, catalogue=manifest.digest,
+            read=day_read(self._history, rulebook.catalogue, rulebook.gone_after, day),
+            moment=known.moment, supply=known.supply, existing=self._existing if first else None, tiers=decided.tiers)
 
     def close(self) -> None:
         """Let go of the state database."""
@@ -293,20 +323,20 @@ def _no_leftovers(project: Project) -> Iterator[None]:
         raise
 
 
-def open_channels(settings: Settings, rows: tuple[OutboxRow, ...]) -> Mapping[str, Channel]:
-    """The channels of the settings, or in rehearsal the folder in the place of each."""
+def open_channels(settings: Settings, planned: Sequence[Delivery]) -> Mapping[str, Channel]:
+    """The channels of the settings, or in rehearsal the folder in the place of each; also for what is `planned`."""
     directory = reached(settings)
-    names = {channel.name for channel in settings.channels} | {row.delivery.channel for row in rows} | {
+    names = {channel.name for channel in settings.channels} | {one.channel for one in planned} | {
         directory.email_channel, directory.slack_channel}
     if not settings.live:
         return dict.fromkeys(names, _rehearsal(settings))
     opened = {channel.name: open_channel(settings, channel) for channel in settings.channels}
-    for row in rows:
-        if row.delivery.channel not in opened:
+    for one in planned:
+        if one.channel not in opened:
             raise SettingsError.one(
                 Location(settings.file), "no-channel",
-                f"play {row.delivery.play} sends {_by(row.delivery.kind)}, and no channel does that.",
-                f"Add a channel with `adapter: {row.delivery.channel}` below `channels:`.")
+                f"play {one.play} sends {_by(one.kind)}, and no channel does that.",
+                f"Add a channel with `adapter: {one.channel}` below `channels:`.")
     return opened
 
 

@@ -17,6 +17,7 @@ SOURCES = sorted(path for folder in ("engine", "adapters") for path in (ROOT / f
 # Each part, whom it may know besides itself, and why it is there. An arrow that is not in here fails the test.
 PARTS: dict[str, tuple[set[str], str]] = {
     "errors": (set(), "what can go wrong, for everybody"),
+    "processes": (set(), "work in processes of its own"),
     "model": ({"errors"}, "the nouns, which know nothing but how to fail"),
     "language": ({"errors", "model"}, "expressions of the rules: text to checked terms, and both evaluators"),
     "message": ({"errors", "model", "language"},
@@ -33,7 +34,8 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "lint": ({"errors", "model", "language", "rulebook", "detect", "score"}, "rules and history to advice"),
     "store": ({"errors", "model"}, "the state database: nouns in, nouns out"),
     "alert": ({"errors", "model", "language", "rulebook", "detect", "score"}, "truths to alerts"),
-    "intervene": ({"errors", "model", "language", "message", "rulebook", "detect", "score", "alert", "store"},
+    "intervene": ({"errors", "processes", "model", "language", "message", "rulebook", "detect", "score", "alert",
+                   "store"},
                   "alerts to plays, deliveries and receipts"),
     "measure": ({"errors", "model", "store", "score", "alert", "intervene"}, "deliveries to outcomes"),
     "learn": ({"errors", "model", "rulebook", "score", "store", "measure"}, "outcomes to proposals"),
@@ -45,7 +47,8 @@ PARTS: dict[str, tuple[set[str], str]] = {
     "runtime": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
                 "wires the parts into a pass"),
-    "serve": ({"errors", "model", "message", "rulebook", "settings", "score", "store", "intervene", "runtime"},
+    "serve": ({"errors", "processes", "model", "message", "rulebook", "settings", "score", "store", "intervene",
+               "runtime"},
               "passes by the clock, and rules taken over meanwhile"),
     "cli": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "supplied",
              "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",

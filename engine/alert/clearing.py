@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from itertools import combinations
 
 from forestall.engine.alert.ladder import Ladder, first_rung, ladders, lowest_between, others
-from forestall.engine.alert.lifecycle import Moved, step, step_tier
+from forestall.engine.alert.lifecycle import Moved, step, step_recovery, step_tier
 from forestall.engine.model.alert import Alert, AlertStatus, TransitionKind
 from forestall.engine.model.evaluation import AccountDay, Value
 from forestall.engine.model.expression import Kind, Literal, Name, NameRole, Term, walk
-from forestall.engine.model.play import tier_alert
+from forestall.engine.model.play import recovery_alert, tier_alert
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.scorecard import Measure, Points, Steps, Tier
 from forestall.engine.score.account import Account
@@ -67,13 +67,15 @@ def clearing(rulebook: Rulebook, account: Account, alert: Alert, day: date) -> C
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An open alert with the rule that can close it."""
+    """An open alert with the rule that can close it: a trigger, or a tier that the account fell into or `recovered` to.
+    """
 
     rulebook: Rulebook
     alert: Alert
     tier: Tier | None
     condition: str
     lasts: int
+    recovered: bool = False
 
     @classmethod
     def of(cls, rulebook: Rulebook, alert: Alert) -> Watched | None:
@@ -82,6 +84,9 @@ class Watched:
         if trigger is not None:
             text = trigger.clear_when.text if trigger.clear_when else f"not ({trigger.when.text})"
             return cls(rulebook, alert, None, text, trigger.lasts)
+        risen = next((one for one in rulebook.scorecard.tiers if recovery_alert(one.name) == alert.trigger), None)
+        if risen is not None:
+            return cls(rulebook, alert, risen, f"the account falls below {risen.name}", rulebook.tier_lasts, True)
         tier = next((one for one in rulebook.scorecard.tiers if tier_alert(one.name) == alert.trigger), None)
         if tier is None:
             return None
@@ -93,7 +98,8 @@ class Watched:
         scored = account.scored(to_epoch(day))
         row = AccountDay(alert.account, day, scored.tier, 0, clear_of(scored.score, self.rulebook.scorecard.tiers))
         if self.tier is not None:
-            return step_tier(self.rulebook, self.tier, alert, row, day, before=None, is_new=False, rules_moved=False)
+            stepped = step_recovery if self.recovered else step_tier
+            return stepped(self.rulebook, self.tier, alert, row, day, before=None, is_new=False, rules_moved=False)
         trigger = self.rulebook.triggers[alert.trigger]
         when = truth(account.value(trigger.when, to_epoch(day)))
         clear = truth(account.value(trigger.clear_when, to_epoch(day))) if trigger.clear_when else None

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import click
 
+from forestall.engine.cli.base_rules import Base, base_rules
 from forestall.engine.cli.console import counted
-from forestall.engine.errors import Location, RulesError, UsageError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook import loader
 from forestall.engine.rulebook.difference import Change, Section, difference
-from forestall.engine.rulebook.revision import files_at, inside, is_kept, revision
 
 WIDTH = 100
 ALIKE = 3      # changes of one kind that are told as one
 _HEADINGS = {Section.SCORE: "Score", Section.TIERS: "Tiers", Section.TRIGGERS: "Triggers", Section.PLAYS: "Plays",
              Section.LIMITS: "Limits", Section.TEMPLATES: "Templates", Section.METRICS: "Metrics"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """The rules to compare with, and what they are called: `main (1a2b3c4)` or a folder."""
-
-    rulebook: Rulebook
-    called: str
 
 
 @click.command("diff", short_help="Say in words what changed between two revisions of the rules.")
@@ -47,44 +37,13 @@ def command(base: str, project: Path, rules: Path | None, form: str) -> None:
     """
     folder = rules or project / "rules"
     after = loader.load(folder, None)
-    before = _base(base, folder)
+    before = base_rules(base, folder)
     changes = difference(before.rulebook, after)
     if form == "json":
         click.echo(json.dumps(_document(before, after, changes), ensure_ascii=False))
         return
     for line in _lines(before.called, changes):
         click.echo(line)
-
-
-def _base(base: str, rules: Path) -> _Base:
-    """A revision, unless BASE is written as a path or is none that git knows."""
-    folder = Path(base)
-    if folder.is_dir() and (base.startswith((".", "/")) or not is_kept(rules)):
-        return _folder(folder)
-    commit = revision(base, rules)
-    if commit is not None:
-        with tempfile.TemporaryDirectory(prefix="forestall-diff-") as place:
-            files_at(commit, base, rules, Path(place))
-            return _Base(_load(Path(place), f"{base}:{inside(rules)}"), f"{base} ({commit[:7]})")
-    if folder.is_dir():
-        return _folder(folder)
-    raise UsageError.one(Location(base), "unknown-base", "this is neither a revision in git nor a folder.",
-                         "Name a branch, a tag or a commit, such as main or HEAD~1. In a copy that git has cut short, "
-                         "fetch the whole history first.")
-
-
-def _folder(folder: Path) -> _Base:
-    return _Base(loader.load(folder if (folder / "weights.yaml").exists() else folder / "rules", None), str(folder))
-
-
-def _load(place: Path, shown: str) -> Rulebook:
-    """The rules of a revision; their problems are told as git names the place: main:rules/weights.yaml."""
-    try:
-        return loader.load(place, None)
-    except RulesError as error:
-        raise RulesError(replace(problem, location=replace(
-            problem.location, file=problem.location.file.replace(f"{place}/", shown).replace(str(place), shown)))
-            for problem in error.problems) from None
 
 
 def _lines(called: str, changes: Sequence[Change]) -> Iterator[str]:
@@ -124,7 +83,7 @@ def _gathered(changes: Sequence[Change]) -> Iterator[Change]:
             yield replace(one, subject=f"{len(same)} {noun}s ({names}{more})")
 
 
-def _document(before: _Base, after: Rulebook, changes: Sequence[Change]) -> dict[str, object]:
+def _document(before: Base, after: Rulebook, changes: Sequence[Change]) -> dict[str, object]:
     return {
         "version": 1, "base": before.called, "before": before.rulebook.digest, "after": after.digest,
         "changes": [{"section": str(one.section), "subject": one.subject, "kind": str(one.kind), "what": one.what,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from forestall.engine.alert.clearing import Change, Clearing
 from forestall.engine.cli.report import KIND_WORDS, amount
+from forestall.engine.cli.said import sentence
 from forestall.engine.cli.screen import Detail, below, headed, near
 from forestall.engine.cli.told import Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
@@ -17,6 +18,7 @@ from forestall.engine.model.play import EmailStep, SlackStep, Step, StopIfStep, 
 
 MOST_WAYS = 3
 MOST_PLAYS = 3
+MOST_SAID = 4
 MOST_IN_FULL, MOST_IN_BRIEF = 2, 6      # alerts, where there are too many for one screen; of others the names
 
 
@@ -69,11 +71,22 @@ def other_lines(told: Told) -> Iterator[str]:
         yield from headed("Plays" if index == 0 else "", text)
     if len(rest) > MOST_PLAYS:
         yield from headed("", f"and {len(rest) - MOST_PLAYS} earlier ones; --format json has them all")
+    yield from _said_lines(told)
     silent = [kept.silence for kept in told.answered.silences
               if not kept.silence.step and (kept.silence.group, kept.silence.occurrence) not in alerts]
     for index, quiet in enumerate(silent):
         yield from headed("Silences" if index == 0 else "",
                           f"{quiet.play}, because of {quiet.group}: {quiet.reason.value}, {quiet.detail}")
+
+
+def _said_lines(told: Told) -> Iterator[str]:
+    """What people said of the account, the latest first."""
+    said = told.answered.said[::-1]
+    for index, one in enumerate(said[:MOST_SAID]):
+        yield from headed("Said" if index == 0 else "", sentence(one, told.day))
+    if len(said) > MOST_SAID:
+        yield from headed("", f"and {len(said) - MOST_SAID} earlier; `forestall outcome list --account "
+                              f"{told.found.account}` has them all")
 
 
 def _opened(one: AlertExplained, told: Told) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from forestall.engine.cli.said import as_document
 from forestall.engine.cli.told import Known, Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
 from forestall.engine.model.evaluation import Value
@@ -34,6 +35,7 @@ def document(told: Told) -> dict[str, object]:
         "alerts": [_alert(one) for one in done.alerts],
         "plays": [_run(one) for one in done.runs],
         "silences": [_silence(kept) for kept in done.silences],
+        "said": [as_document(one) for one in done.said],
     }
 
 

@@ -23,7 +23,7 @@ VERBS: Mapping[str, str] = MappingProxyType({
     "serve": "Do passes by the clock, and take over changed rules meanwhile.",
     "simulate": "Replay a period and count what would have been sent.",
     "alerts": "Show what is open, acknowledge it or put it off.",
-    "outcome": "Record that an account was saved, lost or expanded.",
+    "outcome": "Record what became of an account, and show what is recorded.",
     "outbox": "Show what waits to be sent, send it again, approve or cancel it.",
     "explain": "Say why an account has its score, tier and alerts.",
     "preview": "Show the messages of a play as they would look, without sending.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from forestall.engine.alert.lifecycle import decide_alerts, needs_a_look
 from forestall.engine.alert.renaming import renamed
@@ -47,23 +47,34 @@ def decide_day(rulebook: Rulebook, conditions: Conditions, directory: Directory,
                evaluations: DayOfEvaluations, known: Circumstances = USUAL) -> Decided:
     """Everything that is decided on one day, from the state before it. Pure: nothing is read, written or sent."""
     day = evaluations.day
+    gone, outage = believed(missing(state, evaluations), len(state.tiers))
+    rows = _interesting(rulebook, state, evaluations)
+    decisions, held = decide(rulebook, conditions, directory, state, rows, gone, day, known,
+                             lost(state.churned, evaluations))
+    true, unknown = truths(rulebook, conditions, evaluations.counts())
+    return Decided(decisions, _book(rulebook, evaluations), true, unknown, held, outage)
+
+
+def decide(rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State, rows: list[AccountDay],
+           gone: Collection[str], day: date, known: Circumstances = USUAL,
+           answers: tuple[Answer, ...] = ()) -> tuple[Decisions, Mapping[str, int]]:
+    """The decisions about the accounts that are looked at, and how many starts of each play the blast guard held.
+
+    Of the state it reads what concerns these accounts and what concerns nobody in particular. So a part of the state
+    that has no other accounts gives the same.
+    """
     names = renamed(rulebook, state)
     state = with_new_names(state, names)
-    gone, outage = _gone(state, evaluations)
-    rows = list(_interesting(rulebook, state, evaluations))
     alerts = decide_alerts(rulebook, conditions, state, rows, gone, day)
     planned = plan(rulebook, conditions, directory, state, alerts, rows, frozenset(gone), day, known)
     rested = resting(rulebook, conditions, rows, after_today(state, alerts), day)
     triggers = frozenset((*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts()))
-    decisions = Decisions(
+    return Decisions(
         day=day, digest=rulebook.digest, scoring_digest=rulebook.scoring_digest, transitions=alerts.transitions,
         alerts=alerts.alerts, tiers=alerts.tiers, runs=planned.runs, deliveries=planned.deliveries,
         silences=(*planned.silences, *rested), cancelled=planned.cancelled, triggers=triggers,
-        heard=state.heard, answers=_lost(state, evaluations),
-        renamed=names, answered=frozenset(state.approvals), starts=planned.starts,
-        digests=planned.digests, begun=_begun(rulebook, state, planned.runs))
-    true, unknown = _truths(rulebook, conditions, evaluations)
-    return Decided(decisions, _book(rulebook, evaluations), true, unknown, planned.held, outage)
+        heard=state.heard, answers=answers, renamed=names, answered=frozenset(state.approvals), starts=planned.starts,
+        digests=planned.digests, begun=_begun(rulebook, state, planned.runs)), planned.held
 
 
 def _begun(rulebook: Rulebook, state: State, runs: Iterable[PlayRun]) -> Mapping[PlaySteps, str]:
@@ -73,37 +84,42 @@ def _begun(rulebook: Rulebook, state: State, runs: Iterable[PlayRun]) -> Mapping
             if rulebook.plays[play].digest == digest}
 
 
-def _lost(state: State, evaluations: DayOfEvaluations) -> tuple[Answer, ...]:
+def lost(known: Mapping[str, date], evaluations: DayOfEvaluations) -> tuple[Answer, ...]:
     """The accounts that have left, by what a source says: each is recorded once, or again with another date."""
     return tuple(
         Answer(account, AnswerKind.LOST, "data", datetime.combine(on, time(), UTC), on, source=StartedBy.DATA)
-        for account, on in evaluations.churned().items() if state.churned.get(account) != on)
+        for account, on in evaluations.churned().items() if known.get(account) != on)
 
 
-def _gone(state: State, evaluations: DayOfEvaluations) -> tuple[list[str], int]:
-    """The accounts of the state that no source names any more, unless there are too many of them to believe it."""
+def missing(state: State, evaluations: DayOfEvaluations) -> list[str]:
+    """The accounts of the state that no source names any more."""
     here = {account for account, is_gone in zip(evaluations.accounts, evaluations.gone, strict=True) if not is_gone}
-    gone = [account for account in _remembered(state) if account not in here]
-    if len(gone) > max(OUTAGE_LEAST, OUTAGE_SHARE * len(state.tiers)):
-        return [], len(gone)
-    return gone, 0
+    return [account for account in _remembered(state) if account not in here]
+
+
+def believed(absent: list[str], book: int) -> tuple[list[str], int]:
+    """Who of these is gone, and whose absence is not believed: too many of the book of business at once."""
+    if len(absent) > max(OUTAGE_LEAST, OUTAGE_SHARE * book):
+        return [], len(absent)
+    return absent, 0
 
 
 def _remembered(state: State) -> set[str]:
     found = set(state.tiers)
     found.update(alert.account for alert in state.alerts.values() if needs_a_look(alert))
-    found.update(run.account for run in state.runs if _under_way(run))
+    found.update(run.account for run in state.runs if under_way(run))
     return found
 
 
-def _under_way(run: PlayRun) -> bool:
+def under_way(run: PlayRun) -> bool:
+    """Whether a run can change although nothing about its account is alarming today."""
     return run.status in (RunStatus.RUNNING, RunStatus.HELD) or run.outcome is OutcomeStatus.WATCHING
 
 
 def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> list[AccountDay]:
     """The accounts about which something may be to say, as nouns; all others stay columns."""
     busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
-    busy.update(run.account for run in state.runs if _under_way(run))
+    busy.update(run.account for run in state.runs if under_way(run))
     recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
     new = {*rulebook.tier_alerts(), *rulebook.recovery_alerts()} - state.known_triggers
     new_tiers = {tier.name for tier in rulebook.scorecard.tiers
@@ -130,9 +146,9 @@ def _book(rulebook: Rulebook, evaluations: DayOfEvaluations) -> Mapping[str, int
     return counts
 
 
-def _truths(rulebook: Rulebook, conditions: Conditions,
-            evaluations: DayOfEvaluations) -> tuple[dict[str, int], dict[str, int]]:
-    counts = evaluations.counts()
+def truths(rulebook: Rulebook, conditions: Conditions,
+           counts: Mapping[int, tuple[int, int]]) -> tuple[dict[str, int], dict[str, int]]:
+    """Trigger → for how many accounts its condition is true, and for how many it is unknown."""
     true = {trigger: counts[conditions.when(trigger)][0] for trigger in rulebook.triggers}
     unknown = {trigger: counts[conditions.when(trigger)][1] for trigger in rulebook.triggers}
     return true, unknown

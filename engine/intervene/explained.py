@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from forestall.engine.alert.clearing import Clearing, clearing
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import OutboxRow, PlayRun, RunStatus
+from forestall.engine.model.outcome import Answer
 from forestall.engine.model.play import Play, Step
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.account import Account
@@ -51,30 +52,36 @@ class AlertExplained:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Everything that was done about an account by the end of a day. `decided` is the last day that a pass decided,
-    None when none was written."""
+    """Everything that was done and said about an account by the end of a day. `decided` is the last day that a pass
+    decided, None when none was written."""
 
     decided: date | None
     alerts: tuple[AlertExplained, ...]
     runs: tuple[RunExplained, ...]
     silences: tuple[Kept, ...]
+    said: tuple[Answer, ...] = ()
 
 
 def answered(rulebook: Rulebook, account: Account, record: AccountRecord, day: date,
              decided: date | None) -> Answered:
     """What a record says of `day`. `decided` is the last day that any pass decided."""
+    record = replace(record, silences=tuple(map(_without_addresses, record.silences)))
     latest = decided is None or day >= decided
     alerts = record.alerts if latest else _alerts_by(record, day)
     asked = min(day, decided) if decided is not None else day
     silences = tuple(kept for kept in record.silences if kept.silence.day <= asked <= kept.last_day)
     runs = tuple(_run(rulebook, record, run, day) for run in record.runs if run.occurrence <= day)
     return Answered(decided, tuple(_alert(rulebook, account, alert, runs, silences, day) for alert in alerts.values()),
-                    runs, silences)
+                    runs, silences, tuple(one for one in record.said if one.day <= day))
 
 
 def without_addresses(text: str) -> str:
     """What a far side said, without the addresses of people."""
     return _ADDRESS.sub("(an address)", text)
+
+
+def _without_addresses(kept: Kept) -> Kept:
+    return Kept(replace(kept.silence, detail=without_addresses(kept.silence.detail)), kept.last_day)
 
 
 def _alerts_by(record: AccountRecord, day: date) -> dict[str, Alert]:

@@ -31,7 +31,6 @@ from forestall.engine.model.trigger import Trigger
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.look_back import look_back
 
-_NONE: Mapping[str, Sequence[Delivery]] = {}
 _FOR_CUSTOMERS = frozenset({"reason"})
 LEAST_DAYS_AGO = 7          # "then" in a message is at least a week before the alert opened
 RECURRING_DAYS_AGO = 30     # and a month before a recurring play
@@ -46,9 +45,9 @@ def days_ago(rulebook: Rulebook, group: str) -> int:
     return max(LEAST_DAYS_AGO, look_back(rulebook, [trigger.when.term]))
 
 
-def write_messages(evaluator: Evaluator, directory: Directory, history: History, deliveries: Sequence[Delivery],
-                   digests: Mapping[str, Sequence[Delivery]] = _NONE) -> tuple[OutboxRow, ...]:
-    """The outbox rows of planned deliveries, each with its message. `digests`: what some of them stand for."""
+def write(evaluator: Evaluator, directory: Directory, history: History, deliveries: Sequence[Delivery],
+          digests: Mapping[str, Sequence[Delivery]]) -> list[Message]:
+    """The messages of planned deliveries. `digests`: what some of them stand for."""
     told = [one for delivery in deliveries for one in digests.get(delivery.key, (delivery,))]
     writer = Writer(evaluator, directory, history, told)
 
@@ -57,8 +56,13 @@ def write_messages(evaluator: Evaluator, directory: Directory, history: History,
         return writer.message(delivery) if items is None else \
             listing(evaluator.rulebook, directory, delivery, items, writer.story)
 
-    return tuple(OutboxRow(delivery, written(delivery), DeliveryStatus.QUEUED, next_attempt=delivery.not_before)
-                 for delivery in deliveries)
+    return [written(delivery) for delivery in deliveries]
+
+
+def outbox_rows(deliveries: Sequence[Delivery], messages: Sequence[Message]) -> tuple[OutboxRow, ...]:
+    """Deliveries and their messages, ready to be stored."""
+    return tuple(OutboxRow(delivery, message, DeliveryStatus.QUEUED, next_attempt=delivery.not_before)
+                 for delivery, message in zip(deliveries, messages, strict=True))
 
 
 class Writer:

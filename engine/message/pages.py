@@ -13,7 +13,7 @@ from functools import lru_cache
 from markdown_it.token import Token
 
 from forestall.engine.message.markdown import lone_link, reader, tokens
-from forestall.engine.message.slots import Pieces, filled, pieces
+from forestall.engine.message.slots import AROUND, Pieces, filled, pieces, slot
 from forestall.engine.message.story import Rendered
 from forestall.engine.message.telling import CHART
 
@@ -69,12 +69,8 @@ _BUTTON = (
 
 def page(title: str, rendered: Rendered, name: str = "", more: str = "", *, large: bool = False) -> str:
     """The message as a page; HTML in it stays text. `name` and `more` stand in a line above it."""
-    head = ""
-    if name:
-        told = f'<br><span class="q">{html.escape(more)}</span>' if more else ""
-        head = _HEADER.format(name=html.escape(name), more=told, size="20px" if large else "14px")
-    body = filled(_cut(rendered.body), rendered.values, _safe)
-    return _PAGE.format(title=html.escape(title), head=head, body=body)
+    around = (_safe(title), _safe(name), _safe(more))
+    return filled(_cut(rendered.body, bool(name), bool(more), large), rendered.values, _safe, around=around)
 
 
 @lru_cache(maxsize=65_536)
@@ -83,8 +79,11 @@ def _safe(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _cut(body: str) -> Pieces:
-    return pieces(_html(tokens(body)))
+def _cut(body: str, named: bool, told: bool, large: bool) -> Pieces:
+    title, name, more = (slot(AROUND + number) for number in range(3))
+    said = f'<br><span class="q">{more}</span>' if told else ""
+    head = _HEADER.format(name=name, more=said, size="20px" if large else "14px") if named else ""
+    return pieces(_PAGE.format(title=title, head=head, body=_html(tokens(body))))
 
 
 def _html(found: list[Token]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -12,9 +13,9 @@ from urllib.parse import quote
 from forestall.engine.message import pages, slack_blocks
 from forestall.engine.message.plain import plain
 from forestall.engine.message.rule_words import label
-from forestall.engine.message.slots import without_reserved
+from forestall.engine.message.slots import AROUND, SLOT, Pieces, filled, pieces, slot, without_reserved
 from forestall.engine.message.story import Rendered, Story
-from forestall.engine.message.wording import counted, one_line, value_text
+from forestall.engine.message.wording import counted, escaped, one_line, value_text
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Delivery, Message, MessageKind
 from forestall.engine.model.evaluation import Facts, Value
@@ -23,6 +24,9 @@ from forestall.engine.model.people import Directory
 from forestall.engine.model.trigger import Trigger
 
 BODY_VERSION = 1
+
+_dumped = json.JSONEncoder(ensure_ascii=False).encode
+_QUOTED = re.compile(f'"({SLOT.pattern})"')      # in JSON: a value brings its own quotes
 
 _SCORE = (Name("score", Kind.NUMBER, NameRole.SCORE), Name("tier", Kind.TEXT, NameRole.TIER))
 
@@ -46,7 +50,7 @@ def message(delivery: Delivery, rendered: Rendered, story: Story, directory: Dir
         subject=subject,
         text=text,
         html=_page(subject, rendered, story) if with_html else "",
-        body=_body(delivery, subject, text, story, directory) if with_body else "",
+        body=_body(delivery, subject, rendered, story, directory) if with_body else "",
         sender=one_line(delivery.sender),
         reply_to=delivery.sender_address,
         thread=thread(delivery),
@@ -145,10 +149,11 @@ def _words(name: Name, value: Value) -> str:
     return value_text(value)
 
 
-def _body(delivery: Delivery, title: str, markdown: str, story: Story, directory: Directory) -> str:
+def _body(delivery: Delivery, title: str, rendered: Rendered, story: Story, directory: Directory) -> str:
     """The JSON of webhooks and tasks. Its shape is a promise: schemas/output/webhook.json."""
     alert, now = story.alert, story.now
-    return json.dumps({
+    names = _sendable(tuple(now.values), story.personal)
+    told = {
         "version": BODY_VERSION,
         "kind": delivery.kind.value,
         "key": delivery.key,
@@ -159,14 +164,33 @@ def _body(delivery: Delivery, title: str, markdown: str, story: Story, directory
         "due": story.due.isoformat() if story.due else None,
         "person": _person(delivery.person, directory),
         "title": title,
-        "text": markdown,
+        "text": "",      # see _body_of
         "resources": list(story.resources),
         "alert": None if alert is None else {
             "name": delivery.group, "label": alert.name, "about": alert.about,
             "opened_on": alert.opened_on.isoformat(), "severity": delivery.severity, "reason": alert.reason,
         },
-        "facts": {name: _json(now.values[name]) for name in _sendable(tuple(now.values), story.personal)},
-    }, ensure_ascii=False)
+    }
+    around = [*map(_dumped, told.values()), *[_fact(now.values[name]) for name in names]]
+    return filled(_body_of(rendered.body, tuple(told), names), rendered.values, _in_json, around=around)
+
+
+@lru_cache(maxsize=4096)
+def _body_of(body: str, told: tuple[str, ...], facts: tuple[str, ...]) -> Pieces:
+    """The JSON with slots for everything that is told and for the facts; the text in it has those of its values."""
+    slots = [slot(AROUND + number) for number in range(len(told) + len(facts))]
+    made: dict[str, object] = {**dict(zip(told, slots, strict=False)), "text": body}
+    made["facts"] = dict(zip(facts, slots[len(told):], strict=True))
+    return pieces(_QUOTED.sub(r"\1", _dumped(made)))
+
+
+def _in_json(value: str) -> str:
+    return _dumped(escaped(value))[1:-1]
+
+
+@lru_cache(maxsize=65_536, typed=True)
+def _fact(value: Value) -> str:
+    return _dumped(_json(value))
 
 
 @lru_cache(maxsize=64)

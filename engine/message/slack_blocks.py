@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -17,7 +17,7 @@ from typing import Any
 from markdown_it.token import Token
 
 from forestall.engine.message.markdown import lone_link, tokens
-from forestall.engine.message.slots import Pieces, filled, pieces, slot
+from forestall.engine.message.slots import AROUND, Pieces, filled, pieces, slot
 from forestall.engine.message.story import Rendered
 from forestall.engine.message.wording import same
 
@@ -76,50 +76,42 @@ def blocks(rendered: Rendered, key: str, *, buttons: bool) -> list[Block]:
 
 def as_json(rendered: Rendered, key: str, *, buttons: bool) -> str:
     """The blocks as JSON. Where no value can make a text too long, they are written once for each body."""
-    written = _written(rendered.body)
+    written = _written(rendered.body, bool(rendered.subject), buttons)
     if written is None or sum(map(len, rendered.values)) * _LONGEST_SIGN + written.longest > LONGEST_FIELD:
         return json.dumps(blocks(rendered, key, buttons=buttons), ensure_ascii=False)
-    head = _dumped({"type": "header", "text": _plain(rendered.subject, LONGEST_HEADER)}) if rendered.subject else ""
-    body = filled(written.body, rendered.values, _shown_in_json, _linked_in_json)
-    last = [*([written.links] if written.links else []), *([_dumped(_answers(key))] if buttons else [])]
-    return f"[{', '.join(one for one in (head, body, *last) if one)}]"
+    around = (_dumped(shortened(rendered.subject, LONGEST_HEADER))[1:-1], _dumped(key)[1:-1])
+    return filled(written.blocks, rendered.values, _shown_in_json, _linked_in_json, around)
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The blocks of a body as JSON with slots, the buttons of its links, and how long the longest text is."""
+    """The blocks of a body as JSON with slots, also for its subject and its key; and how long the longest text is."""
 
-    body: Pieces
-    links: str
+    blocks: Pieces
     longest: int
 
 
 @lru_cache(maxsize=4096)
-def _written(body: str) -> _Written | None:
+def _written(body: str, headed: bool, buttons: bool) -> _Written | None:
     """None where only the values can say which blocks there are: many of them, or values in the words of a button."""
     parts = _parts(body)
-    if any(part.form is _Form.LINK and any(len(text) > 1 for text in part.texts) for part in parts):
+    if any(part.form is _Form.LINK and any(text.slots for text in part.texts) for part in parts):
         return None
     made: list[Block] = []
     for part in parts:
         if part.form is not _Form.LINK:
-            made.extend(_blocks(part.form, ["".join(_again(text)) for text in part.texts]))
+            made.extend(_blocks(part.form, [text.again() for text in part.texts]))
     if len(made) > MOST_BLOCKS - 3:
         return None
-    links = _links([[text[0][0] for text in part.texts] for part in parts if part.form is _Form.LINK])
-    longest = max((len("".join(_again(text))) for part in parts for text in part.texts), default=0)
-    actions = _dumped({"type": "actions", "elements": links}) if links else ""
-    return _Written(pieces(_dumped(made)[1:-1]), actions, longest)
+    links = _links([[text.form[0] for text in part.texts] for part in parts if part.form is _Form.LINK])
+    longest = max((len(text.again()) for part in parts for text in part.texts), default=0)
+    head = [{"type": "header", "text": _plain(slot(AROUND), LONGEST_HEADER)}] if headed else []
+    last: list[Block] = [{"type": "actions", "elements": links}] if links else []
+    last += [_answers(slot(AROUND + 1))] if buttons else []
+    return _Written(pieces(_dumped([*head, *made, *last])), longest)
 
 
-def _again(cut: Pieces) -> Iterator[str]:
-    """A text that was cut at its slots, whole again."""
-    for before, number, in_link in cut:
-        yield before if number < 0 else before + slot(number, in_link=in_link)
-
-
-def _dumped(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_dumped = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @lru_cache(maxsize=65_536)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
+
+from forestall.engine.model.filled import Filled
 
 _OPEN, _CLOSE, _IN_LINK = "\ufdd0", "\ufdd1", "\ufdd2"
 SLOT = re.compile(f"([{_OPEN}{_IN_LINK}])(\\d+){_CLOSE}")
@@ -16,7 +19,20 @@ LINKED_SLOT = f"{_IN_LINK}\\1{_CLOSE}"      # a replacement: the slot with numbe
 _RESERVED = re.compile(f"[{_OPEN}{_CLOSE}{_IN_LINK}]")
 _WEB = ("https://", "http://", "mailto:")
 
-Pieces = tuple[tuple[str, int, bool], ...]
+AROUND = 1_000_000      # from this number on a slot is for what stands around a body: see `filled`
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A text cut at its slots: what stands around them, and of each its number and whether it is in a link."""
+
+    form: tuple[str, ...]
+    slots: tuple[tuple[int, bool], ...]
+
+    def again(self) -> str:
+        """The text, whole again."""
+        whole = [slot(number, in_link=in_link) for number, in_link in self.slots]
+        return Filled(self.form, whole)
 
 
 class Slots:
@@ -46,23 +62,26 @@ def without_reserved(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def pieces(text: str) -> Pieces:
-    """A text cut at its slots: what stands before each, its number (-1 at the end) and whether it is in a link."""
-    found: list[tuple[str, int, bool]] = []
+    """The text cut at its slots."""
+    form, slots = [], []
     end = 0
-    for slot in SLOT.finditer(text):
-        found.append((text[end:slot.start()], int(slot[2]), slot[1] == _IN_LINK))
-        end = slot.end()
-    return (*found, (text[end:], -1, False))
+    for found in SLOT.finditer(text):
+        form.append(text[end:found.start()])
+        slots.append((int(found[2]), found[1] == _IN_LINK))
+        end = found.end()
+    return Pieces((*form, text[end:]), tuple(slots))
 
 
 def filled(cut: Pieces, values: Sequence[str], written: Callable[[str], str],
-           linked: Callable[[str], str] | None = None) -> str:
-    """The text with its values, each as `written` makes it safe; in a link as part of an address, as `linked` does."""
-    if len(cut) == 1:
-        return cut[0][0]
-    return "".join([before if number < 0 else
-                    before + ((linked or written)(address(values[number])) if in_link else written(values[number]))
-                    for before, number, in_link in cut])
+           linked: Callable[[str], str] | None = None, around: Sequence[str] = ()) -> str:
+    """The text with its values, each as `written` makes it safe; in a link as part of an address, as `linked` does.
+
+    What stands `around` the body is safe already; its slots are numbered from AROUND on.
+    """
+    return Filled(cut.form, [
+        around[number - AROUND] if number >= AROUND else
+        (linked or written)(address(values[number])) if in_link else written(values[number])
+        for number, in_link in cut.slots])
 
 
 def address(value: str) -> str:

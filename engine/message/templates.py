@@ -45,9 +45,10 @@ def problems(template: Template, catalogue: Catalogue, signals: tuple[str, ...])
 def render(template: Template, story: Story) -> Rendered:
     """The message that the template makes of a story. RulesError when the template cannot be used for it."""
     failures: list[Problem] = []
-    values, slots = _values(story), Slots()
+    slots = Slots()
+    values = {**_values(story), SLOTS: slots}
     subject = _filled(template, values, failures, body=False)
-    body = _filled(template, {**values, SLOTS: slots}, failures, body=True)
+    body = _filled(template, values, failures, body=True)
     if failures:
         raise RulesError(failures)
     subject = one_line(subject)
@@ -57,7 +58,13 @@ def render(template: Template, story: Story) -> Rendered:
         body = f"**{slots.put(line)}**\n\n{body}"
     if len(subject) > _LONGEST_SUBJECT:
         subject = f"{subject[:_LONGEST_SUBJECT - 1].rstrip()}…"
-    return Rendered(subject, _GAP.sub("\n\n", body).strip() + "\n", tuple(slots.values))
+    return Rendered(subject, _tidy(body), tuple(slots.values))
+
+
+@lru_cache(maxsize=4096)
+def _tidy(body: str) -> str:
+    """Without the empty lines that parts leave behind which are not told."""
+    return _GAP.sub("\n\n", body).strip() + "\n"
 
 
 @lru_cache(maxsize=1024)
@@ -74,9 +81,9 @@ def _failures(template: Template, story: Story) -> tuple[Problem, ...]:
     return ()
 
 
-def _filled(template: Template, values: Mapping[str, object], failures: list[Problem], body: bool) -> str:
+def _filled(template: Template, values: dict[str, object], failures: list[Problem], body: bool) -> str:
     try:
-        return _run(compiled(template.body if body else template.subject, body), dict(values))
+        return _run(compiled(template.body if body else template.subject, body), values)
     except UnfitError as error:
         failures.append(_failure(template, error, f"{error}.", body))
     except TypeError as error:

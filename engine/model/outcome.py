@@ -21,6 +21,7 @@ class AnswerKind(StrEnum):
     EXPANDED = "expanded"
     REPLIED = "replied"              # the customer wrote back
     UNSUBSCRIBED = "unsubscribed"    # the customer wants no email
+    RESUBSCRIBED = "resubscribed"    # and wants email again
 
 
 OUTCOMES = frozenset({AnswerKind.SAVED, AnswerKind.LOST, AnswerKind.EXPANDED})
@@ -35,7 +36,7 @@ class Answer:
     `play`, `group` and `occurrence` name the run that it answers, `trigger` the alert (else `group` does); all are
     empty where the account as a whole is meant. An answer to an earlier opening than the one that is open now is kept
     and changes nothing. `until` is the last day of a snooze. `source` says whether a person, the customer or the data
-    said it. The same answer twice is kept once.
+    said it. `address` is the one that is resubscribed. The same answer twice is kept once.
     """
 
     account: str
@@ -52,6 +53,7 @@ class Answer:
     reason: str = ""
     note: str = ""
     source: StartedBy = StartedBy.PERSON
+    address: str = ""
 
     @property
     def alert(self) -> str:

@@ -63,8 +63,9 @@ class Decisions:
     them never will be. `triggers` are the names that this pass knew.
     `answered` are the plays whose approvals this pass used up. `starts` counts, for every play, what started today.
     `digests`: the key of a delivery → what it stands for, which is not delivered by itself.
-    `heard` is that of the state it began with. `answers` are what the data say became of accounts. `renamed` says whose
-    alerts and runs go on under another name of their trigger; everything else in here bears the new name already.
+    `heard` is that of the state it began with, a place in the store and no decision. `answers` are what the data say
+    became of accounts. `renamed` says whose alerts and runs go on under another name of their trigger; everything else
+    in here bears the new name already.
     `begun`: wordings of steps on which a play began for the first time, as `Play.written`.
     """
 
@@ -82,7 +83,7 @@ class Decisions:
     answered: frozenset[str] = frozenset()
     starts: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, tuple[Delivery, ...]] = field(default_factory=dict)
-    heard: int = 0
+    heard: int = field(default=0, compare=False)
     answers: tuple[Answer, ...] = ()
     renamed: tuple[Renamed, ...] = ()
     begun: Mapping[PlaySteps, str] = field(default_factory=dict)

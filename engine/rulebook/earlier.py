@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from forestall.engine.errors import RulesError, UsageError
 from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.rulebook.by_hand import FILE as BY_HAND
 from forestall.engine.rulebook.loader import FILES, load, scoring_digest
 from forestall.engine.rulebook.revision import git
 
 MOST_COMMITS = 200
 _SCORING = ("metrics.yaml", "weights.yaml")
+_READ = frozenset({*(f"{name}.yaml" for name in FILES), BY_HAND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,34 @@ def earlier(rules: Path, digest: str) -> Earlier | None:
             if _written(rules, commit, _SCORING, place) and scoring_digest(place) == digest:
                 return _loaded(rules, commit, place)
     return None
+
+
+def commit_of(rules: Path, files: Mapping[str, str]) -> str:
+    """The last commit in which the folder `rules` held just these files of rules; "" where git knows of none."""
+    wanted = {name: _blob(text) for name, text in files.items()}
+    listed = _git(rules, "log", f"--max-count={MOST_COMMITS}", "--format=%H", "--", ".")
+    for commit in (listed or b"").decode().split():
+        found = dict(_blobs(_git(rules, "ls-tree", "-r", "-z", commit, ".") or b""))
+        if {name: blob for name, blob in found.items() if name in wanted or _is_read(name)} == wanted:
+            return commit
+    return ""
+
+
+def _blob(text: str) -> str:
+    """The name that git gives to this content."""
+    content = text.encode()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _blobs(listed: bytes) -> Iterator[tuple[str, str]]:
+    for line in listed.decode(errors="replace").split("\0"):
+        about, tab, name = line.partition("\t")
+        if tab:
+            yield name, about.split()[2]
+
+
+def _is_read(name: str) -> bool:
+    return name in _READ or (name.startswith("templates/") and name.endswith(".md") and name.count("/") == 1)
 
 
 def _loaded(rules: Path, commit: str, place: Path) -> Earlier | None:

@@ -11,7 +11,7 @@ from forestall.engine.sample.histories import History, Profile, Terms, Usage, hi
 
 ACCOUNT_COLUMNS = ("account", "as_of", "account_name", "contact_email", "csm", "executive_owner", "mrr", "renewal_date",
                    "time_zone", "customer_since", "email_opt_out", "segment", "sponsor", "seats_total",
-                   "onboarding_completed_on")
+                   "onboarding_completed_on", "last_spoken_on")
 USAGE_COLUMNS = ("account", "as_of", "logins_14d", "key_feature_uses_14d", "features_per_session", "session_minutes",
                  "seats_active_14d", "last_activity_on", "core_feature_uses_total", "milestones_completed",
                  "milestones_total", "journey", "journey_step", "journey_step_started_on", "journey_step_expected_days")
@@ -65,7 +65,7 @@ def _account_row(profile: Profile, terms: Terms) -> Row:
     return (
         profile.account, terms.day, profile.name, profile.contact, profile.csm, profile.executive, terms.mrr,
         terms.renewal, profile.time_zone, terms.customer_since, "true" if profile.opted_out else "false",
-        profile.size.segment, terms.sponsor, terms.seats, terms.onboarded,
+        profile.size.segment, terms.sponsor, terms.seats, terms.onboarded, terms.spoken,
     )
 
 

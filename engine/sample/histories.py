@@ -67,6 +67,7 @@ class Terms:
     seats: int
     sponsor: str
     onboarded: date | None
+    spoken: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +177,25 @@ def _terms(chance: random.Random, profile: Profile, plan: Course, first: date, d
         onboarded = 35 - age
     weekday = profile.number % 7
     for day in range(max(0, plan.start or 0), end):
-        changes = day in (plan.start or 0, plan.new_sponsor, onboarded)
+        today = first + timedelta(days=day)
+        spoken = _last_call(profile, today)
+        changes = day in (plan.start or 0, plan.new_sponsor, onboarded) or spoken == today
         if not changes and day % 7 != weekday:
             continue
         changed = plan.new_sponsor is not None and day >= plan.new_sponsor
         ended = None if onboarded is None or day < onboarded else first + timedelta(days=onboarded)
         yield Terms(
-            day=first + timedelta(days=day), customer_since=since, renewal=renewal,
+            day=today, customer_since=since, renewal=renewal,
             mrr=profile.seats * profile.size.price, seats=profile.seats,
-            sponsor=profile.next_sponsor if changed else profile.sponsor, onboarded=ended,
+            sponsor=profile.next_sponsor if changed else profile.sponsor, onboarded=ended, spoken=max(spoken, since),
         )
+
+
+def _last_call(profile: Profile, today: date) -> date:
+    """The CSM speaks with large accounts every four weeks, with others every eight or twelve; never at a weekend."""
+    weeks = {"enterprise": 4, "growth": 8}.get(profile.size.segment, 12)
+    monday_to_friday = 7 * (profile.number * 3 % weeks) + 1 + profile.number % 5
+    return today - timedelta(days=(today.toordinal() - monday_to_friday) % (7 * weeks))
 
 
 def _usage(chance: random.Random, profile: Profile, plan: Course, first: date, days: int) -> Iterator[Usage]:

@@ -15,9 +15,10 @@ from forestall.engine.model.evaluation import Facts, Value
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score import queries
+from forestall.engine.score.changes import Changes
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import DuckDb, Engine
-from forestall.engine.score.evaluations import Changes, EveryDay, from_epoch, to_epoch
+from forestall.engine.score.evaluations import EveryDay, from_epoch, to_epoch
 from forestall.engine.score.queries import Query
 
 
@@ -55,8 +56,12 @@ class Evaluator:
         unless these have conditions."""
         other = Evaluator(rulebook, self.engine)
         if other.conditions == self.conditions:
-            other._compiled = Compiled(self._latest, None if self._latest else self._decision, self._details)
+            other._compiled = self.compiled()
         return other
+
+    def compiled(self) -> Compiled:
+        """The queries that a pass needs."""
+        return Compiled(self._latest, None if self._latest else self._decision, self._details)
 
     def evaluate(self, history: History, first: date, last: date) -> EveryDay:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
@@ -65,11 +70,9 @@ class Evaluator:
 
     def changes(self, history: History, first: date, last: date, progress: Progress = quiet) -> Changes:
         """Tier and truths over the same days, from the rows in which something changed: for long periods."""
-        table = self.changed(history, first, last, progress)
         with self.engine.reading(history, self.rulebook.catalogue, first, last) as reading:
             ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account ORDER BY day")
-        by_day = table.sort_by([("day", "ascending"), ("account", "ascending")])
-        return Changes(by_day, ends, self.conditions, first)
+        return Changes(self._changed(history, first, last, progress), ends, self.conditions, first)
 
     def changed(self, history: History, first: date, last: date, progress: Progress = quiet) -> pyarrow.Table:
         """The rows from `first` through `last` in which something changed, and those of `first`; in no order.
@@ -77,13 +80,15 @@ class Evaluator:
         Columns: `account`, `day` (since 1970), `tier`, `clear_of`, `gone`, the roles, and `truths0`, `truths1`, … with
         two bits for each condition.
         """
+        return pyarrow.concat_tables(self._changed(history, first, last, progress))
+
+    def _changed(self, history: History, first: date, last: date, progress: Progress) -> Iterable[pyarrow.Table]:
         query = self._changes
         begin, end = to_epoch(first), to_epoch(last)
         statement = (f"SELECT {', '.join(('account', 'day', *query.outputs))} FROM ({query.statement}) AS answer "
                      f"WHERE (changed OR day = {begin}) AND day BETWEEN {begin} AND {end}")
         since = first - timedelta(days=query.back)
-        return pyarrow.concat_tables(
-            self.engine.answers(history, self.rulebook.catalogue, since, last, statement, progress))
+        return self.engine.answers(history, self.rulebook.catalogue, since, last, statement, progress)
 
     def facts(self, history: History,
               accounts_by_day: Mapping[date, Iterable[str]]) -> Mapping[tuple[str, date], Facts]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Protocol
 
@@ -120,10 +120,12 @@ class DayOfEvaluations:
 
     def take(self, rows: list[int]) -> Iterator[AccountDay]:
         """The rows with these numbers as nouns, in their order."""
-        chosen = self._table.take(pyarrow.array(rows, pyarrow.int64()))
+        return self._nouns(self._table.take(pyarrow.array(rows, pyarrow.int64())))
+
+    def _nouns(self, chosen: pyarrow.Table) -> Iterator[AccountDay]:
         columns = {name: chosen[name].to_pylist() for name in ("account", "tier", "clear_of", *ROLES)}
         packs = [chosen[name].to_pylist() for name in self._truths]
-        for index in range(len(rows)):
+        for index in range(chosen.num_rows):
             renewal = columns["renewal"][index]
             yield AccountDay(
                 account=columns["account"][index], day=self.day, tier=columns["tier"][index],
@@ -156,46 +158,6 @@ class EveryDay:
     def on(self, day: date) -> DayOfEvaluations:
         """The rows of one day."""
         return DayOfEvaluations(day, self._days.on(to_epoch(day)), self._conditions)
-
-
-class Changes:
-    """Evaluations as the rows of the first day and, of the days after it, those in which something changed.
-
-    Days are asked for in order; going back begins anew.
-    """
-
-    def __init__(self, table: pyarrow.Table, ends: pyarrow.Table, conditions: Conditions, first: date) -> None:
-        """`table`: the rows, sorted by day and account. `ends`: the account and `day` of each account's last row."""
-        self._conditions, self._first = conditions, first
-        self._days, self._ends = _Days(table), _Days(ends)
-        self._nothing = table.slice(0, 0)
-        self._begin()
-
-    @property
-    def rows(self) -> int:
-        """How many rows came back."""
-        return self._days.rows
-
-    def _begin(self) -> None:
-        self._current, self._next = self._nothing, self._first
-
-    def on(self, day: date) -> DayOfEvaluations:
-        """The rows of one day."""
-        if day < self._next - timedelta(days=1):
-            self._begin()
-        while self._next <= day:
-            self._move(to_epoch(self._next))
-            self._next += timedelta(days=1)
-        return DayOfEvaluations(day, self._current, self._conditions)
-
-    def _move(self, day: int) -> None:
-        ended = self._ends.on(day - 1)["account"]
-        changed = self._days.on(day)
-        replaced = pyarrow.chunked_array([*ended.chunks, *changed["account"].chunks], pyarrow.string())
-        if not len(replaced):
-            return
-        stays = self._current.filter(compute.invert(compute.is_in(self._current["account"], replaced)))
-        self._current = pyarrow.concat_tables([stays, changed]).sort_by("account") if len(changed) else stays
 
 
 class _Days:

@@ -155,7 +155,7 @@ class Answering:
         row = self.leaving(token)
         address = bare_address(row.delivery.recipient)
         with Store.open(store_path(self._settings)) as store:
-            if all(one.by != address for one in store.answers(kinds=(AnswerKind.UNSUBSCRIBED,))):
+            if address not in store.unsubscribed():
                 store.answer(_answer(row, AnswerKind.UNSUBSCRIBED, address, self._now(), self._day(),
                                      source=StartedBy.CUSTOMER))
         return address

@@ -7,19 +7,14 @@ the queries of one set are compiled, the next save is judged.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib import import_module
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from forestall.engine.errors import Location, Problem, Severity, UsageError
 from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.processes import process
 from forestall.engine.rulebook.loader import inspect
 from forestall.engine.score.evaluate import Compiled
 from forestall.engine.settings import Settings
@@ -89,12 +84,10 @@ class Judge:
     def _begun(self) -> None:
         """Start the processes that do not run, both at once: each takes a while to import what it needs."""
         if self._compiling is None:
-            self._compiling = ProcessPoolExecutor(1, get_context("spawn"), _begin,
-                                                  ("forestall.engine.score.queries", COMPILING))
+            self._compiling = process("forestall.engine.score.queries", COMPILING)
             self._compiling.submit(int)
         if self._checking is None:
-            self._checking = ProcessPoolExecutor(1, get_context("spawn"), _begin,
-                                                 ("forestall.engine.message.templates", NICENESS))
+            self._checking = process("forestall.engine.message.templates", NICENESS)
 
 
 def compiled(found: Future[Compiled]) -> Compiled | None:
@@ -111,23 +104,6 @@ def fault(error: BaseException, shown: Path) -> Problem:
     return Problem(Location(str(shown)), "not-compiled",
                    f"these rules cannot be compiled ({type(error).__name__}: {said[0]}).",
                    "This is a fault of Forestall: please report it. What is in force goes on.")
-
-
-def _begin(needed: str, niceness: int) -> None:
-    """In the new process: whoever started it ends it, and what it will need is imported before it is asked."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError):
-        os.nice(niceness)
-    import_module(needed)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _judge(folder: Path, settings: Settings) -> Judged:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from pyarrow import compute
+
 from forestall.engine.detect.history import History
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.language.nearest import did_you_mean
@@ -55,22 +57,24 @@ def read_book(evaluator: Evaluator, directory: Directory, history: History, aske
 
 def _rows(evaluator: Evaluator, history: History, asked: Asked, metrics: set[str]) -> Mapping[str, Row]:
     """Account → the values of these metrics on its last day in the period."""
-    catalogue = evaluator.rulebook.catalogue
+    catalogue, engine = evaluator.rulebook.catalogue, evaluator.engine
     supplied = sorted(name for name in metrics if catalogue.metrics[name].supplied)
-    columns = "".join(f', "{name}"' for name in supplied)
+    columns = ["account", *supplied]
     found: dict[str, Row] = {}
-    with evaluator.engine.reading(history, catalogue, asked.last, asked.last) as reading:
-        table = reading.rows(f"SELECT account{columns} FROM history WHERE day = {to_epoch(asked.last)}")
-        found |= {row["account"]: row for row in table.to_pylist()}
+    with engine.reading(history, catalogue, asked.last, asked.last) as reading:
+        table = reading.rows(f"SELECT * FROM history WHERE day = {to_epoch(asked.last)}").select(columns)
+    found |= {row["account"]: row for row in table.to_pylist()}
     days = dict.fromkeys(found, asked.last)
-    with evaluator.engine.reading(history, catalogue, asked.first, asked.last) as reading:
-        ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account").to_pylist()
-    ended = {row["account"]: row["day"] for row in ends if row["day"] < to_epoch(asked.last)}
-    if ended:
-        with evaluator.engine.reading(history, catalogue, asked.first, asked.last, sorted(ended)) as reading:
-            rows = reading.rows(f"SELECT account, day{columns} FROM history").to_pylist()
-        found |= {row["account"]: row for row in rows if row["day"] == ended[row["account"]]}
-        days |= {account: from_epoch(day) for account, day in ended.items()}
+    with engine.reading(history, catalogue, asked.first, asked.last) as reading:
+        ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account")
+    ended = ends.filter(compute.less(ends["day"], to_epoch(asked.last)))
+    if ended.num_rows:
+        accounts = ended["account"].to_pylist()
+        with engine.reading(history, catalogue, asked.first, asked.last, accounts) as reading:
+            reading.lend("wanted", ended)
+            table = reading.rows("SELECT * FROM history WHERE (account, day) IN (SELECT account, day FROM wanted)")
+        found |= {row["account"]: row for row in table.select(columns).to_pylist()}
+        days |= {account: from_epoch(day) for account, day in zip(accounts, ended["day"].to_pylist(), strict=True)}
     computed = sorted(metrics - set(supplied))
     if computed:
         _add_computed(evaluator, history, found, days, computed)

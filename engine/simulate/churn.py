@@ -30,6 +30,7 @@ from datetime import date, timedelta
 from math import ceil
 from statistics import fmean, median
 
+from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions
 from forestall.engine.simulate.comparison import Caught, Churn, Rate, Swept
@@ -64,49 +65,41 @@ class Span:
     end: date
 
 
-class ScoreFalls:
-    """Collects the falls of one side's score, day by day as it is replayed, from the first day of the warm-up on.
+class Watch:
+    """Hears what one side decides, day by day from the first day of the warm-up on, and keeps what warned of a churn.
 
-    The score counts as an alert of its own, called `score`: it opens on the first day of each stretch that an account
-    spends in the worse half of the tiers (of five the worst three), and not again before the account was above them.
+    These are openings of triggers and falls into a tier that starts a play (not recoveries), and those of the score: it
+    counts as an alert of its own, called `score`, that opens on the first day of each stretch that an account spends in
+    the worse half of the tiers (of five the worst three), and not again before the account was above them.
     """
 
     def __init__(self, rulebook: Rulebook) -> None:
         tiers = [tier.name for tier in rulebook.scorecard.tiers]
-        self.openings = Openings()
+        self._alerts = (*rulebook.triggers, *rulebook.tier_alerts())
+        self._openings = Openings()
         self._low = frozenset(tiers[len(tiers) // 2:])
         self._below: set[str] = set()
+        self._falls = Openings()
 
     def add(self, decisions: Decisions) -> None:
         """One more day; days come in order."""
+        for one in decisions.transitions:
+            if one.kind is TransitionKind.OPENED:
+                self._openings.add(one.alert.trigger, one.alert.account, decisions.day)
         for account, tier in sorted(decisions.tiers.items()):
             if tier not in self._low:
                 self._below.discard(account)
             elif account not in self._below:
                 self._below.add(account)
-                self.openings.add(SCORE, account, decisions.day)
+                self._falls.add(SCORE, account, decisions.day)
+
+    def openings(self) -> dict[str, list[tuple[date, str]]]:
+        """Alert → the day and account of each opening, in the order of the rules, the score last."""
+        found = {alert: list(self._openings.of(alert)) for alert in self._alerts}
+        return found | {SCORE: list(self._falls.of(SCORE))}
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """What one side opened: by the alerts that it has, in the order of its rules, and by its score."""
-
-    alerts: tuple[str, ...]
-    openings: Openings
-    falls: ScoreFalls
-
-    @classmethod
-    def of(cls, rulebook: Rulebook, openings: Openings, falls: ScoreFalls) -> Warned:
-        """With the alerts that warn: triggers and falls into a tier, not recoveries."""
-        return cls((*rulebook.triggers, *rulebook.tier_alerts()), openings, falls)
-
-    def days(self) -> dict[str, list[tuple[date, str]]]:
-        """Alert → the day and account of each opening, the score last."""
-        found = {alert: list(self.openings.of(alert)) for alert in self.alerts}
-        return found | {SCORE: list(self.falls.openings.of(SCORE))}
-
-
-def against_churn(base: Warned | None, candidate: Warned, records: Mapping[str, Record], span: Span, *,
+def against_churn(base: Watch | None, candidate: Watch, records: Mapping[str, Record], span: Span, *,
                   horizon: int = HORIZON, sweep: Sequence[Swept] = (), swept: str = "") -> Churn:
     """Judge both sides by who left. Openings outside of the span and of accounts without a record are not looked at.
 
@@ -114,9 +107,11 @@ def against_churn(base: Warned | None, candidate: Warned, records: Mapping[str, 
     (see `sweep.py`).
     """
     judge = Judge(records, span, horizon)
+    through = min(span.last, span.end - timedelta(days=horizon))
     return Churn(horizon=horizon, churned=len(judge.churned), least=LEAST,
-                 base=None if base is None else judge.all(base.days()),
-                 candidate=judge.all(candidate.days()), sweep=tuple(sweep), swept=swept)
+                 base=None if base is None else judge.all(base.openings()),
+                 candidate=judge.all(candidate.openings()), sweep=tuple(sweep), swept=swept,
+                 through=through if through >= span.first else None)
 
 
 class Judge:

@@ -66,17 +66,30 @@ class AlertCompared:
 
     alert: str
     base: int | None               # None: the base has no such alert
-    candidate: int | None
+    candidate: int | None          # None: the candidate has no such alert
     changes: Mapping[Change, int]
     only_base: tuple[str, ...]
     only_candidate: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What people get per day: a kind of message, or the tasks of one CSM. `limit` is that of the candidate."""
+class PlayCompared:
+    """One play by its name: its starts, whom it left out for comparison, what it sent. `held`: starts of the candidate
+    that a guard would hold for approval; here they count as approved."""
 
-    what: str
+    play: str
+    started: Pair
+    held_out: Pair
+    deliveries: Pair
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What people get per day: a kind of message, the tasks of one CSM, or the emails and Slack messages to one
+    colleague (`what` is "messages"). `limit` is that of the candidate. Tasks in a digest count as tasks."""
+
+    what: str                      # a kind of message (`MessageKind`), or "messages"
     person: str                    # "" for everybody together
     base: Spread | None
     candidate: Spread
@@ -100,8 +113,9 @@ class GroupCompared:
 class OnMerge:
     """What the candidate would do on its first day, `day`, in the place of the base that decided every day before it.
 
-    `matches` are the accounts with an alert that opens at once, by alert. `deliveries` are what would be sent that day
-    (base: what is sent anyway). `held`: play → starts that the guard would hold.
+    `matches` are the accounts with an alert that opens at once, by alert; what the base opens, closes or stops on that
+    day anyway does not count, here and below. `deliveries` are what would be sent that day (base: what is sent anyway).
+    `held`: play → starts that the guard would hold.
     """
 
     day: date
@@ -150,12 +164,16 @@ class OneSide:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A limit that the candidate keeps or breaks: `--fail-over` or `limits` of the playbook."""
+    """A limit that the candidate keeps or breaks: `--fail-over` or `limits` of the playbook.
+
+    `gates`: to break it fails the pull request. Limits of the playbook do so only with `--fail-over limits`.
+    """
 
     what: str                      # "emails per day", "tasks per day of dana", …
     limit: float
     measured: float
     broken: bool
+    gates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +205,7 @@ class Comparison:
     budgets: tuple[Budget, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)      # segment, csm, account: as asked
     churn: Churn | None = None
+    plays: tuple[PlayCompared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +256,8 @@ class Churn:
     """Against known churn: base (None: no base) and candidate by alert, `score` included, and the sweep if one was
     asked.
 
-    `enough` False: fewer than `least` churned accounts, so nothing is concluded.
+    `enough` False: fewer than `least` churned accounts, so nothing is concluded. `through`: the last day of the period
+    whose horizon is over by the end of the history; openings after it are left out. None: there is no such day.
     """
 
     horizon: int
@@ -247,6 +267,7 @@ class Churn:
     candidate: tuple[Caught, ...]
     sweep: tuple[Swept, ...] = ()
     swept: str = ""                # "health_score_drop: the number 15"
+    through: date | None = None
 
     @property
     def enough(self) -> bool:

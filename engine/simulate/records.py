@@ -1,4 +1,4 @@
-"""What hindsight knows of every account: how long it was in the history, and when it left. Read from the whole of it."""
+"""What hindsight knows of every account: how long it was in the history, and when it left."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from datetime import date
 from forestall.engine.intervene.day import Decided
 from forestall.engine.model.alert import CLOSING, TransitionKind
 from forestall.engine.model.delivery import NOT_STARTED, MessageKind, RunStatus, SilenceReason
+from forestall.engine.model.state import identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,30 @@ class Replayed:
         return counts
 
 
-def summarise(decided: Iterable[Decided]) -> Replayed:
-    """Count a replay day by day; the decisions themselves are not kept."""
-    replayed = Replayed()
-    known: set[tuple[str, str, str, date]] = set()
-    for one in decided:
-        replayed.days.append(_day(one, known))
+class Summing:
+    """Counts a replay day by day; the decisions themselves are not kept."""
+
+    def __init__(self) -> None:
+        self.replayed = Replayed()
+        self._known: set[int] = set()      # runs that were counted as started, each by a hash of its identity
+
+    def add(self, one: Decided) -> None:
+        """One more day."""
+        self.replayed.days.append(_day(one, self._known))
         for transition in one.decisions.transitions:
             if transition.kind is TransitionKind.OPENED:
-                replayed.alerted.setdefault(transition.alert.trigger, set()).add(transition.alert.account)
-    return replayed
+                self.replayed.alerted.setdefault(transition.alert.trigger, set()).add(transition.alert.account)
 
 
-def _day(one: Decided, known: set[tuple[str, str, str, date]]) -> DaySummary:
+def summarise(decided: Iterable[Decided]) -> Replayed:
+    """Count a whole replay."""
+    summing = Summing()
+    for one in decided:
+        summing.add(one)
+    return summing.replayed
+
+
+def _day(one: Decided, known: set[int]) -> DaySummary:
     decisions = one.decisions
     by_kind: dict[TransitionKind, Counter[str]] = {kind: Counter() for kind in TransitionKind}
     for transition in decisions.transitions:
@@ -67,8 +79,8 @@ def _day(one: Decided, known: set[tuple[str, str, str, date]]) -> DaySummary:
         if kind in CLOSING:
             closed.update(counts)
     fresh = [run for run in decisions.runs if run.status is not RunStatus.SILENCED
-             and (run.account, run.play, run.group, run.occurrence) not in known]
-    known.update((run.account, run.play, run.group, run.occurrence) for run in fresh)
+             and hash(identity(run)) not in known]
+    known.update(hash(identity(run)) for run in fresh)
     return DaySummary(
         day=decisions.day, accounts=sum(one.tiers.values()), tiers=one.tiers, opened=by_kind[TransitionKind.OPENED],
         closed=closed, recorded=by_kind[TransitionKind.RECORDED],

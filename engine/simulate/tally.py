@@ -40,6 +40,10 @@ class Tally:
         self._people = {bare_address(person.email): person.key for person in directory.people.values() if person.email}
         self._people |= {person.slack: person.key for person in directory.people.values() if person.slack}
 
+    def called(self, alert: str) -> str:
+        """What the answer calls an alert of this side."""
+        return self._names.get(alert, alert)
+
     @property
     def days(self) -> Replayed:
         """Each day, counted."""
@@ -50,8 +54,7 @@ class Tally:
         decisions = decided.decisions
         for one in decisions.transitions:
             if one.kind is TransitionKind.OPENED:
-                self.openings.add(self._names.get(one.alert.trigger, one.alert.trigger), one.alert.account,
-                                  decisions.day)
+                self.openings.add(self.called(one.alert.trigger), one.alert.account, decisions.day)
         for delivery in decisions.deliveries:
             self._load(delivery.kind, "", decisions.day)
             self._hears(delivery, decisions.day)
@@ -61,7 +64,8 @@ class Tally:
             for delivery in items:
                 self.deliveries[delivery.account] += 1
                 if delivery.kind is MessageKind.TASK:
-                    self._load(MessageKind.TASK, delivery.person, decisions.day)
+                    self._load(delivery.kind, "", decisions.day)
+                    self._hears(delivery, decisions.day)
         for play, count in decisions.starts.items():
             if count:
                 self.starts.setdefault(play, {})[decisions.day] = count
@@ -73,22 +77,22 @@ class Tally:
     def _hears(self, delivery: Delivery, day: date) -> None:
         """What a colleague gets."""
         if delivery.kind is MessageKind.TASK:
-            self._load(MessageKind.TASK, delivery.person, day)
+            if delivery.person:
+                self._load(delivery.kind, delivery.person, day)
         elif delivery.kind in (MessageKind.EMAIL, MessageKind.SLACK) and not delivery.to_customer:
             person = self._people.get(bare_address(delivery.recipient)) or self._people.get(delivery.recipient)
             if person:
                 self._load(MESSAGES, person, day)
 
     def _load(self, what: str, person: str, day: date) -> None:
-        if what == MessageKind.TASK and not person and (what, "") in self.loads and False:
-            return
         per_day = self.loads.setdefault((str(what), person), {})
         per_day[day] = per_day.get(day, 0) + 1
 
 
 def narrowed(decided: Decided, seen: DayOfEvaluations, rulebook: Rulebook, conditions: Conditions,
              book: Book) -> Decided:
-    """The part of a day that is told of. A message that stands for many belongs to it with those that do."""
+    """The part of a day that is told of. A message that stands for many belongs to it with those that do. What the
+    guards counted stays whole: they see everybody."""
     if book.told is None:
         return decided
     decisions, told = decided.decisions, book.told
@@ -100,8 +104,6 @@ def narrowed(decided: Decided, seen: DayOfEvaluations, rulebook: Rulebook, condi
         decided, tiers=_tiers(rulebook, here),
         true={name: counts[conditions.when(name)][0] for name in rulebook.triggers},
         unknown={name: counts[conditions.when(name)][1] for name in rulebook.triggers},
-        held=Counter(run.play for run in decisions.runs if run.account in told and run.play in decided.held)
-        if False else decided.held,
         decisions=_of(decisions, told, digests))
 
 

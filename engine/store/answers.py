@@ -28,10 +28,18 @@ def answer(connection: sa.Connection, said: Answer) -> Applied:
     return Applied(True, _to_alerts(connection, said), _to_runs(connection, said))
 
 
-def unsubscribed(connection: sa.Connection, since: int = 0) -> frozenset[str]:
-    """The addresses that want no email any more; only what was said after the answer with the number `since`."""
-    query = sa.select(answers.c.by).where(answers.c.kind == AnswerKind.UNSUBSCRIBED.value, answers.c.id > since)
-    return frozenset(bare_address(by) for by in connection.scalars(query))
+def unsubscribed(connection: sa.Connection, since: int = 0, until: int | None = None) -> frozenset[str]:
+    """The addresses that want no email any more; only what was said after the answer with the number `since`, through
+    the one with the number `until`. What was said last counts."""
+    query = sa.select(answers.c.kind, answers.c.by, answers.c.address).where(_between(since, until), answers.c.kind.in_(
+        (AnswerKind.UNSUBSCRIBED.value, AnswerKind.RESUBSCRIBED.value))).order_by(answers.c.id)
+    found: set[str] = set()
+    for row in connection.execute(query):
+        if row.kind == AnswerKind.UNSUBSCRIBED.value:
+            found.add(bare_address(row.by))
+        else:
+            found.discard(bare_address(row.address))
+    return frozenset(found)
 
 
 def withdraw(connection: sa.Connection, addresses: Collection[str], now: datetime) -> int:
@@ -55,11 +63,24 @@ def last(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(answers.c.id))) or 0
 
 
-def churned(connection: sa.Connection) -> dict[str, date]:
-    """See State.churned."""
-    lost = sa.and_(answers.c.kind == AnswerKind.LOST.value, answers.c.source == StartedBy.DATA.value)
+def churned(connection: sa.Connection, until: int | None = None) -> dict[str, date]:
+    """See State.churned. `until`: as above."""
+    by_data = answers.c.source == StartedBy.DATA.value
+    lost = sa.and_(_between(0, until), answers.c.kind == AnswerKind.LOST.value, by_data)
     query = sa.select(answers.c.account, answers.c.day).where(lost).order_by(answers.c.id)
     return {row.account: row.day for row in connection.execute(query)}
+
+
+def spoken_of(connection: sa.Connection, since: int, until: int) -> list[str]:
+    """The account of each thing that people and customers said after one answer, through another."""
+    by_people = answers.c.source != StartedBy.DATA.value
+    query = sa.select(answers.c.account).where(_between(since, until), by_people).order_by(answers.c.id)
+    return list(connection.scalars(query))
+
+
+def _between(since: int, until: int | None) -> sa.ColumnElement[bool]:
+    after = answers.c.id > since
+    return after if until is None else sa.and_(after, answers.c.id <= until)
 
 
 def apply_since(connection: sa.Connection, decisions: Decisions) -> None:
@@ -76,19 +97,19 @@ def apply_since(connection: sa.Connection, decisions: Decisions) -> None:
 def answer_row(said: Answer) -> rows.Row:
     """An answer as its row."""
     words = (said.account, said.kind.value, said.by, said.at.isoformat(), said.play, said.group,
-             str(said.occurrence or ""), said.trigger, said.source.value)
+             str(said.occurrence or ""), said.trigger, said.source.value, *filter(None, [said.address]))
     return {
         "key": hashlib.sha256("\0".join(words).encode()).hexdigest()[:32], "account": said.account, "play": said.play,
         "group": said.group, "occurrence": said.occurrence, "trigger": said.trigger, "kind": said.kind.value,
         "by": said.by, "at": said.at, "day": said.day, "source": said.source.value, "revenue": said.revenue,
-        "reason": said.reason, "note": said.note, "until": said.until,
+        "reason": said.reason, "note": said.note, "until": said.until, "address": said.address,
     }
 
 
 def answer_of(row: sa.Row[Any]) -> Answer:
     """The answer of a row."""
     return Answer(row.account, AnswerKind(row.kind), row.by, row.at, row.day, row.play, row.group, row.occurrence,
-                  row.trigger, row.until, row.revenue, row.reason, row.note, StartedBy(row.source))
+                  row.trigger, row.until, row.revenue, row.reason, row.note, StartedBy(row.source), row.address)
 
 
 def listed(connection: sa.Connection, account: str = "", kinds: Collection[AnswerKind] = ()) -> tuple[Answer, ...]:

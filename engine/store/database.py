@@ -115,14 +115,15 @@ def _rows_written(connection: sa.Connection, table: sa.Table, statement: sqlite.
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
     by_position = compiled.positiontup is not None
     names = list(compiled.positiontup or rows[0])
-    values = list(zip(*(_as_sent(connection, table.c[name], [row[name] for row in rows]) for name in names),
+    columns = zip(*[[row[name] for name in names] for row in rows], strict=True)
+    values = list(zip(*(_as_sent(connection, table.c[name], found) for name, found in zip(names, columns, strict=True)),
                       strict=True))
     sent: Sequence[Any] = values if by_position else [dict(zip(names, row, strict=True)) for row in values]
     result = connection.exec_driver_sql(str(compiled), sent, execution_options={"preserve_rowcount": True})
     return max(result.rowcount, 0)
 
 
-def _as_sent(connection: sa.Connection, column: sa.Column[Any], values: list[Any]) -> list[Any]:
+def _as_sent(connection: sa.Connection, column: sa.Column[Any], values: Sequence[Any]) -> Sequence[Any]:
     """The values of a column as the driver wants them; each is made only once, since most are the same."""
     kind = column.type.dialect_impl(connection.dialect)
     process = kind.bind_processor(connection.dialect)

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from forestall.engine.model.alert import Alert, Transition
 from forestall.engine.model.delivery import OutboxRow, PlayRun, Silence
-from forestall.engine.store import rows, tables
+from forestall.engine.model.outcome import Answer
+from forestall.engine.store import answers, rows, tables
+from forestall.engine.store.messages import outbox_with_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,14 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
     """One account as the passes left it: alerts by trigger, everything that happened to them, runs, silences and
-    deliveries, each in the order in which they came."""
+    deliveries, and what people said of it, each in the order in which they came."""
 
     alerts: dict[str, Alert]
     log: tuple[Transition, ...]
     runs: tuple[PlayRun, ...]
     silences: tuple[Kept, ...]
     deliveries: tuple[OutboxRow, ...]
+    said: tuple[Answer, ...] = ()
 
 
 def record_of(connection: sa.Connection, account: str) -> AccountRecord:
@@ -52,7 +55,9 @@ def record_of(connection: sa.Connection, account: str) -> AccountRecord:
         tuple(rows.transition_of(row) for row in of(tables.transitions, tables.transitions.c.id)),
         tuple(rows.run_of(row) for row in of(runs, runs.c.occurrence, runs.c.play, runs.c.group)),
         tuple(Kept(rows.silence_of(row), row.last_day) for row in of(silences, silences.c.first_day, silences.c.play)),
-        tuple(rows.outbox_of(row) for row in of(tables.outbox, tables.outbox.c.id)))
+        tuple(map(rows.outbox_of, connection.execute(outbox_with_forms.where(
+            tables.outbox.c.account == account).order_by(tables.outbox.c.id)))),
+        answers.listed(connection, account))
 
 
 def pass_on(connection: sa.Connection, day: date) -> PassMade | None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from forestall.engine.model.delivery import Attempt, DeliveryStatus, OutboxRow, ReceiptStatus, Rest
 from forestall.engine.store import rows
 from forestall.engine.store.database import Database
+from forestall.engine.store.messages import outbox_with_forms
 from forestall.engine.store.tables import attempts, outbox, rests
 
 _QUEUED = DeliveryStatus.QUEUED.value
@@ -73,7 +74,7 @@ def claim(connection: sa.Connection, wanted: Claim) -> tuple[OutboxRow, ...]:
     connection.execute(sa.update(outbox).where(outbox.c.id.in_(free)).values(
         status=_CLAIMED, claimed_until=wanted.now + wanted.lease, claimed_by=wanted.worker, begun_at=None,
     ))
-    found = connection.execute(sa.select(outbox).where(outbox.c.id.in_(free)))
+    found = connection.execute(outbox_with_forms.where(outbox.c.id.in_(free)))
     order = {number: place for place, number in enumerate(chosen)}
     return tuple(rows.outbox_of(row) for row in sorted(found, key=lambda row: order[row.id]))
 
@@ -183,7 +184,7 @@ def listed(database: Database, wanted: Wanted) -> Iterator[OutboxRow]:
     """The rows that are wanted, oldest first. They come page by page, so that reading never holds up a writer."""
     last = 0
     while True:
-        query = sa.select(outbox).where(outbox.c.id > last).order_by(outbox.c.id).limit(_PAGE)
+        query = outbox_with_forms.where(outbox.c.id > last).order_by(outbox.c.id).limit(_PAGE)
         if wanted.statuses:
             query = query.where(outbox.c.status.in_([status.value for status in wanted.statuses]))
         for column, value in ((outbox.c.day, wanted.day), (outbox.c.account, wanted.account),
@@ -200,7 +201,7 @@ def listed(database: Database, wanted: Wanted) -> Iterator[OutboxRow]:
 
 def named(connection: sa.Connection, start: str, most: int) -> tuple[OutboxRow, ...]:
     """The rows whose key begins so."""
-    query = sa.select(outbox).where(outbox.c.key.startswith(start, autoescape=True)).order_by(outbox.c.id).limit(most)
+    query = outbox_with_forms.where(outbox.c.key.startswith(start, autoescape=True)).order_by(outbox.c.id).limit(most)
     return tuple(map(rows.outbox_of, connection.execute(query)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -26,19 +26,21 @@ from forestall.engine.model.state import (
 )
 from forestall.engine.store import answers, approvals, renaming, rows, tables
 from forestall.engine.store.database import insert_new, upsert
+from forestall.engine.store.messages import Forms
 
 
 @dataclass(frozen=True, slots=True)
 class CommitReport:
     """What a commit wrote: deliveries new to the outbox, those it held already, rows cancelled.
 
-    `written` is False when everything was known already and nothing was written at all.
+    `written` is False when everything was known already and nothing was written at all; else the pass has a `number`.
     """
 
     new: int
     repeated: int
     cancelled: int
     written: bool
+    number: int = field(default=0, compare=False)
 
 
 def read_state(connection: sa.Connection) -> State:
@@ -50,13 +52,13 @@ def read_state(connection: sa.Connection) -> State:
         tiers=dict(map(tuple, connection.execute(sa.select(tables.tiers.c.account, tables.tiers.c.tier)).all())),
         alerts=_alerts(connection, last.day),
         runs=_runs(connection),
-        last_sent=_last_sent(connection, last.day),
+        last_sent=last_sent(connection, last.day),
         previous_pass=last.day,
         scoring_digest=last.scoring_digest,
         known_triggers=frozenset(connection.scalars(sa.select(tables.known_triggers.c.trigger))),
         approvals=approvals.given(connection),
         starts=approvals.read_starts(connection, last.day),
-        today=_counts(connection, last.day),
+        today=counts(connection, last.day),
         heard=answers.last(connection),
         churned=answers.churned(connection),
         unsubscribed=answers.unsubscribed(connection),
@@ -86,14 +88,19 @@ def write_pass(
     answers.apply_since(connection, decisions)
     changed += insert_new(connection, tables.answers, [answers.answer_row(one) for one in decisions.answers])
     cancelled = _cancel(connection, decisions, ran_at)
-    new = insert_new(connection, tables.outbox, [rows.outbox_row(row) for row in deliveries])
+    forms = Forms()
+    planned = [rows.outbox_row(row, forms) for row in deliveries]
+    insert_new(connection, tables.forms, forms.rows())
+    new = insert_new(connection, tables.outbox, planned)
     cancelled += answers.withdraw(connection, answers.unsubscribed(connection, decisions.heard), ran_at)
     written = bool(changed or cancelled or new) or not _is_last_pass(connection, decisions)
+    number = 0
     if written:
-        connection.execute(sa.insert(tables.passes).values(
+        inserted = connection.execute(sa.insert(tables.passes).values(
             day=decisions.day, ran_at=ran_at, digest=decisions.digest, scoring_digest=decisions.scoring_digest,
         ))
-    return CommitReport(new, len(deliveries) - new, cancelled, written)
+        number = inserted.inserted_primary_key[0] if inserted.inserted_primary_key else 0
+    return CommitReport(new, len(deliveries) - new, cancelled, written, number)
 
 
 def no_other_pass(connection: sa.Connection, since: State, name: str) -> None:
@@ -156,25 +163,30 @@ def _on_their_way(connection: sa.Connection) -> frozenset[tuple[str, str, str, d
     return frozenset((row.account, row.play, row.group, row.occurrence) for row in connection.execute(planned))
 
 
-def _last_sent(connection: sa.Connection, day: date) -> dict[str, tuple[date, ...]]:
+def last_sent(connection: sa.Connection, day: date, until: int | None = None) -> dict[str, tuple[date, ...]]:
+    """See State.last_sent; `until` numbers the last delivery that counts."""
     outbox = tables.outbox
     planned = sa.select(outbox.c.account, outbox.c.day).where(
         outbox.c.to_customer.is_(True), outbox.c.kind == MessageKind.EMAIL.value,
-        outbox.c.day >= day - timedelta(days=EMAILS_REMEMBERED),
+        outbox.c.day >= day - timedelta(days=EMAILS_REMEMBERED), _through(until),
     )
     return days_by_account(((row.account, row.day) for row in connection.execute(planned)), day)
 
 
-def _counts(connection: sa.Connection, day: date) -> Counts:
-    """See State.today."""
+def counts(connection: sa.Connection, day: date, until: int | None = None) -> Counts:
+    """See State.today; `until` numbers the last delivery that counts."""
     outbox = tables.outbox
 
     def by(column: sa.Column[str], kinds: tuple[MessageKind, ...]) -> dict[str, int]:
-        mine = sa.and_(outbox.c.day == day, outbox.c.kind.in_([kind.value for kind in kinds]))
+        mine = sa.and_(outbox.c.day == day, outbox.c.kind.in_([kind.value for kind in kinds]), _through(until))
         found = connection.execute(sa.select(column, sa.func.count()).where(mine).group_by(column))
         return {row[0]: row[1] for row in found}
 
     return Counts(by(outbox.c.person, (MessageKind.TASK,)), by(outbox.c.recipient, SAID))
+
+
+def _through(until: int | None) -> sa.ColumnElement[bool]:
+    return sa.true() if until is None else tables.outbox.c.id <= until
 
 
 def _write_tiers(connection: sa.Connection, decisions: Decisions) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
-from datetime import date
 from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
@@ -16,13 +14,12 @@ from forestall.engine.model.alert import Alert, Transition, TransitionKind
 from forestall.engine.model.delivery import (
     Delivery,
     DeliveryStatus,
-    Message,
-    MessageKind,
     OutboxRow,
     PlayRun,
     Silence,
     SilenceReason,
 )
+from forestall.engine.store.messages import Forms, message_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -60,7 +57,7 @@ class _Columns(Generic[Noun]):
         return self._noun(*values)
 
 
-_ALERT, _RUN, _DELIVERY, _MESSAGE = _Columns(Alert), _Columns(PlayRun), _Columns(Delivery), _Columns(Message)
+_ALERT, _RUN, _DELIVERY = _Columns(Alert), _Columns(PlayRun), _Columns(Delivery)
 
 
 def alert_row(alert: Alert) -> Row:
@@ -108,21 +105,27 @@ def silence_of(row: sa.Row[Any]) -> Silence:
                    row.step, row.detail)
 
 
-def outbox_row(row: OutboxRow) -> Row:
-    """An outbox row as its row in the table."""
+def outbox_row(row: OutboxRow, forms: Forms) -> Row:
+    """An outbox row as its row in the table; `forms` takes what its message shares with others."""
     delivery = row.delivery
+    form, message = forms.kept(delivery, row.message)
     return {
         **_DELIVERY.row(delivery),
-        "message": _message_text(row.message), "destination": destination(delivery.channel, delivery.recipient),
+        "message": message, "form": form, "destination": destination(delivery.channel, delivery.recipient),
         "status": row.status.value, "attempts": row.attempts, "next_attempt": row.next_attempt, "claimed_until": None,
         "claimed_by": "", "withdrawn": False, "detail": row.detail, "reference": row.reference,
         "sent_at": row.sent_at,
     }
 
 
+def delivery_of(row: sa.Row[Any]) -> Delivery:
+    """The delivery of a row of the outbox."""
+    return _DELIVERY.of(row)
+
+
 def outbox_of(row: sa.Row[Any]) -> OutboxRow:
-    """The outbox row of a row in the table."""
-    return OutboxRow(_DELIVERY.of(row), _message_of(row.message), DeliveryStatus(row.status), row.attempts,
+    """The outbox row of a row of `outbox_with_forms`."""
+    return OutboxRow(_DELIVERY.of(row), message_of(row), DeliveryStatus(row.status), row.attempts,
                      row.next_attempt, row.detail, row.reference, row.sent_at)
 
 
@@ -136,16 +139,3 @@ def destination(channel: str, recipient: str) -> str:
     else:
         host = recipient.rpartition("@")[2].lower() if "@" in recipient[1:] else recipient
     return f"{channel} {host}"
-
-
-def _message_text(message: Message) -> str:
-    values = _MESSAGE.row(message)
-    values["sent_on"] = message.sent_on.isoformat() if message.sent_on else None
-    return json.dumps(values, ensure_ascii=False)
-
-
-def _message_of(text: str) -> Message:
-    values = json.loads(text)
-    sent_on = values.pop("sent_on")
-    kind = MessageKind(values.pop("kind"))
-    return Message(kind=kind, sent_on=date.fromisoformat(sent_on) if sent_on else None, **values)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from types import TracebackType
 
 import sqlalchemy as sa
 
 from forestall.engine.model.alert import Alert, Transition
-from forestall.engine.model.delivery import Attempt, DeliveryStatus, OutboxRow, Rest, Silence
+from forestall.engine.model.decision_log import Basis, Logged
+from forestall.engine.model.delivery import Attempt, DeliveryStatus, OutboxRow, PlayRun, Rest, Silence
 from forestall.engine.model.outcome import Answer, AnswerKind, Applied
 from forestall.engine.model.places import PostgresPlace, StatePlace
 from forestall.engine.model.play import PlaySteps
 from forestall.engine.model.state import Approval, Decisions, State
-from forestall.engine.store import answers, approvals, one_account, outbox, passes, rows, tables
+from forestall.engine.store import answers, approvals, decision_log, one_account, outbox, passes, rows, tables
 from forestall.engine.store.database import Database
 from forestall.engine.store.files import open_file
 from forestall.engine.store.one_account import AccountRecord, PassMade
@@ -57,15 +58,31 @@ class Store:
             return passes.read_state(connection)
 
     def commit(self, decisions: Decisions, deliveries: Sequence[OutboxRow], ran_at: datetime,
-               since: State | None = None) -> CommitReport:
+               since: State | None = None, basis: Callable[[], Basis] | None = None) -> CommitReport:
         """Write all of one pass, or nothing. Written twice it changes nothing the second time.
 
-        StoreError when another pass was written after `since`, the state that this one decided upon.
+        StoreError when another pass was written after `since`, the state that this one decided upon. With `basis`,
+        asked for only when something is written, the pass goes into the decision log.
         """
         with self._database.changing() as connection:
             if since is not None:
                 passes.no_other_pass(connection, since, self._database.name)
-            return passes.write_pass(connection, decisions, deliveries, ran_at)
+            before = decision_log.last_delivery(connection)
+            report = passes.write_pass(connection, decisions, deliveries, ran_at)
+            if report.written and since is not None and basis is not None:
+                decision_log.write(connection, report.number, decisions, since, basis(),
+                                   (before, decision_log.last_delivery(connection)))
+            return report
+
+    def decided_on(self, day: date) -> tuple[Logged, ...]:
+        """The passes of a day that are in the decision log, in order."""
+        with self._database.reading() as connection:
+            return tuple(decision_log.read(connection, day, self._database.name))
+
+    def days_decided(self) -> tuple[list[date], date | None]:
+        """The days that a pass has decided, in order, and the first that is in the decision log (None: none is)."""
+        with self._database.reading() as connection:
+            return decision_log.days(connection)
 
     def answer(self, answer: Answer) -> Applied:
         """Keep what somebody said, and apply it to the alert and the runs it speaks of. Said twice it counts once."""
@@ -76,6 +93,19 @@ class Store:
         """What was said about an account (empty: about any), of these kinds (none named: all), in order."""
         with self._database.reading() as connection:
             return answers.listed(connection, account, kinds)
+
+    def unsubscribed(self) -> frozenset[str]:
+        """The email addresses (see `bare_address`) that want no email any more."""
+        with self._database.reading() as connection:
+            return answers.unsubscribed(connection)
+
+    def runs(self, account: str = "") -> tuple[PlayRun, ...]:
+        """Every play that ever started, was held or only watched, for an account (empty: for any), oldest first."""
+        found = tables.runs
+        query = sa.select(found).order_by(found.c.occurrence, found.c.account, found.c.play, found.c.group)
+        with self._database.reading() as connection:
+            return tuple(rows.run_of(row) for row in connection.execute(
+                query.where(found.c.account == account) if account else query))
 
     def begun(self) -> dict[PlaySteps, str]:
         """Every wording of steps on which a play ever began: see `Play.written`."""

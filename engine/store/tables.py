@@ -91,6 +91,7 @@ answers = sa.Table(
     _text("account"), _text("play"), _text("group"), _day("occurrence", optional=True), _text("trigger"),
     _text("kind"), _text("by"), sa.Column("at", Moment, nullable=False), _day("day"), _text("source"),
     sa.Column("revenue", sa.Float), _text("reason"), _text("note"), _day("until", optional=True),
+    _added("address"),
     sa.Index("answers_by_account", "account"), sqlite_autoincrement=True,
 )
 
@@ -125,6 +126,9 @@ starts = sa.Table(
     _text("play", key=True), _day("day", key=True), sa.Column("starts", sa.Integer, nullable=False),
 )
 
+# What the texts of many messages in the outbox share.
+forms = sa.Table("forms", metadata, _text("name", key=True), _text("texts"))
+
 outbox = sa.Table(
     "outbox", metadata,
     _number(), sa.Column("key", TEXT, nullable=False, unique=True),
@@ -133,7 +137,8 @@ outbox = sa.Table(
     _text("severity"), _text("sender"), _text("sender_address"), _text("person"), _text("started_by"),
     sa.Column("not_before", Moment), sa.Column("quiet", TEXT, nullable=False, server_default=""),
     _day("due_on", optional=True),
-    _text("message"), _text("destination"), _text("status"), sa.Column("attempts", sa.Integer, nullable=False),
+    _text("message"), _added("form"), _text("destination"), _text("status"),
+    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt", Moment), sa.Column("claimed_until", Moment), _text("claimed_by"),
     # Asked to be cancelled while a worker held it: it is not tried again.
     sa.Column("withdrawn", sa.Boolean, nullable=False),
@@ -159,4 +164,19 @@ rests = sa.Table(
     "rests", metadata,
     _text("scope", key=True), sa.Column("until", Moment, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
+)
+
+# The rules by which any pass was made, each set once: its files by name, as compressed JSON.
+rulesets = sa.Table("rulesets", metadata, _text("digest", key=True), sa.Column("files", sa.LargeBinary, nullable=False))
+
+# What each pass went by and what it decided (decision_log.py). `heard` and `first_delivery` number the last answer and
+# the last delivery that were there before it, `last_delivery` the last one of its own.
+decision_log = sa.Table(
+    "decision_log", metadata,
+    sa.Column("pass_number", sa.Integer, primary_key=True, autoincrement=False), _text("version"),
+    sa.Column("heard", sa.Integer, nullable=False), sa.Column("first_delivery", sa.Integer, nullable=False),
+    sa.Column("last_delivery", sa.Integer, nullable=False), _text("basis"),
+    # Whether the state that it began with is there whole, and not only what the passes before it do not tell.
+    sa.Column("whole", sa.Boolean, nullable=False),
+    sa.Column("decided", sa.LargeBinary, nullable=False),
 )

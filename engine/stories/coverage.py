@@ -79,7 +79,9 @@ def possible_reasons(rulebook: Rulebook) -> frozenset[SilenceReason]:
 
 
 def _messages(play: Play) -> list[MessageStep]:
-    return [step for step in play.steps if not isinstance(step, (WaitStep, StopIfStep))]
+    """Its steps that say something, and its escalation."""
+    found = [step for step in play.steps if not isinstance(step, (WaitStep, StopIfStep))]
+    return [*found, play.escalate] if play.escalate is not None else found
 
 
 def _waits_for_facts(play: Play) -> bool:

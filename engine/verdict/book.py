@@ -35,11 +35,14 @@ def shift(one: Pair, words: Callable[[float], str] = figure) -> Cell:
 def per_day(comparison: Comparison) -> Section:
     """What people get per day against the limits, and the figures of the charts."""
     together = [one for one in comparison.loads if not one.person]
-    persons = [one for one in comparison.loads if one.person]
+    persons: dict[str, list[Load]] = {}
+    # Who gets the most stands first.
+    for one in sorted(comparison.loads, key=lambda load: (-load.candidate.peak, -load.candidate.mean)):
+        if one.person:
+            persons.setdefault(one.what, []).append(one)
     said = []
     if comparison.loads:
-        said.append("On 95 % of the days it is no more than the second figure; the peak is the busiest day"
-                    + (", base → candidate." if loaded(comparison.base) else "."))
+        said.append("`95 % of days`: on so many of the days it is no more than this.")
     over = [one for one in comparison.loads if _over(one)]
     said += [f"{_named(one)}: {one.candidate.peak:,} on {day_of_year(one.candidate.peak_on)} is over the limit of "
              f"{one.limit:,}." for one in over[:3]]
@@ -48,8 +51,8 @@ def per_day(comparison: Comparison) -> Section:
     tables = []
     if together:
         tables.append(_loads("Messages and tasks per day", "all accounts together", together))
-    if persons:
-        tables.append(_loads("Per person and day", "person", persons))
+    tables += [_loads(f"{_capital(kind(one_line(what)))} per person and day", "person", some)
+               for what, some in persons.items()]
     if comparison.days:
         columns = (Column("day"), Column("alerts opened", right=True), Column("messages and tasks", right=True))
         tables.append(Table("Day by day", columns, tuple(_day(one) for one in comparison.days), of_chart=True))
@@ -68,16 +71,17 @@ def _over(one: Load) -> bool:
     return one.limit is not None and one.candidate.peak > one.limit
 
 
+def _capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
+
+
 def _named(one: Load) -> str:
-    what = kind(one.what)
-    said = what if not one.person or one.person in what else f"{what} of {one_line(one.person)}"
-    return f"{said[0].upper()}{said[1:]}" if said else one_line(one.person)
+    what = one_line(kind(one.what))
+    return _capital(f"{what} of {one_line(one.person)}" if one.person else what)
 
 
 def _load(one: Load, limited: bool) -> tuple[Cell, ...]:
-    name = kind(one_line(one.what)) if not one.person else one_line(one.person) if one.what in ("task", "tasks") \
-        or one.person in one.what else f"{one_line(one.person)}, {kind(one_line(one.what))}"
-    base, candidate = one.base, one.candidate
+    name, base, candidate = one_line(one.person or kind(one.what)), one.base, one.candidate
     cells: tuple[Cell, ...] = (name, _both(base, candidate, lambda value: mean(value.mean)),
                                _both(base, candidate, lambda value: figure(value.p95)),
                                _both(base, candidate, lambda value: figure(value.peak)),
@@ -111,7 +115,7 @@ def tiers(comparison: Comparison) -> Section:
             held[name] += count
         rows = tuple((tier(name), figure(held[name])) for name in names if held[name] or name)
         own = (Table("Accounts by tier", (Column("tier"), Column("accounts", right=True)), rows),) if held else ()
-        return Section("tiers", "Tiers", ("Where the accounts are on the last day.",) if held else (), (*own, *some))
+        return Section("tiers", "Tiers", (median(comparison),), (*own, *some))
     moved = sum(count for (base, candidate), count in counts.items() if base != candidate)
     said = [f"{accounts(moved)} would be in another tier on the last day." if moved
             else "No account would be in another tier on the last day."]
@@ -120,7 +124,25 @@ def tiers(comparison: Comparison) -> Section:
     if moved:
         said.append(f"{worse:,} in a worse one, {better:,} in a better one"
                     + (f", {moved - worse - better:,} from or to unscored." if moved - worse - better else "."))
+    said.append(median(comparison))
     return Section("tiers", "Tiers", tuple(said), (*([_matrix(names, counts)] if moved else []), *some))
+
+
+def median(comparison: Comparison) -> str:
+    """Where the account in the middle stands: `The median score lies in 80–85, with the base in 75–80.`"""
+    sides: list[str] = []
+    for counts in ([(low, one.candidate) for low, one in sorted(comparison.scores.items())],
+                   [(low, one.base or 0) for low, one in sorted(comparison.scores.items())]):
+        passed, half = 0.0, sum(count for _, count in counts) / 2
+        for low, count in counts:
+            passed += count
+            if half and passed >= half:
+                sides.append(f"{low}–{low + BAND}")
+                break
+    if not sides:
+        return "No account has a score on the last day."
+    base = f", with the base in {sides[1]}" if len(sides) > 1 and sides[0] != sides[1] else ""
+    return f"The median score lies in {sides[0]}{base}."
 
 
 def order(comparison: Comparison) -> list[str]:
@@ -175,8 +197,10 @@ def _group(one: GroupCompared) -> tuple[Cell, ...]:
 def revenue(comparison: Comparison) -> Section:
     """The revenue of the accounts with an opening."""
     touched = comparison.revenue
-    was = f", {figure(touched.base)} with the base" if touched.base is not None else ""
-    difference = "" if touched.base is None or touched.base == touched.candidate else \
-        f" ({touched.candidate - touched.base:+,.0f})"
-    return Section("revenue", "Revenue touched", (
-        f"The accounts with an alert in these days bring {figure(touched.candidate)}{was}{difference}.",))
+    said = f"The accounts with an alert in these days bring {figure(touched.candidate)}"
+    if touched.base is not None and touched.base != touched.candidate:
+        more = touched.candidate - touched.base
+        said += f"; with the base it is {figure(touched.base)}, {figure(abs(more))} {'less' if more > 0 else 'more'}"
+    elif touched.base is not None:
+        said += ", as with the base"
+    return Section("revenue", "Revenue touched", (f"{said}.",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forestall.engine.simulate.comparison import Caught, Churn, Rate, Swept
 from forestall.engine.verdict.outline import Cell, Column, Section, Table
-from forestall.engine.verdict.words import NOTHING, amount, figure, listed, mean, one_line, rate, share
+from forestall.engine.verdict.words import NOTHING, amount, day, figure, listed, mean, one_line, rate, share
 
 _LONG = 30
 
@@ -20,7 +20,7 @@ def churn(known: Churn) -> Section:
         said += _conclusion(known)
     lines = _lines(known)
     heads = (Column("alert"), *([Column("rules")] if known.base is not None else []))
-    days = sorted({day for _, _, one in lines for day in one.ahead})
+    days = sorted({days for _, _, one in lines for days, share_of in one.ahead.items() if share_of.share is not None})
     counts = Table("What is caught", (*heads, *(Column(name, right=True) for name in (
         "caught", "missed", "false alarms", "left out", "median lead", "middle half"))),
         tuple((*head, *_counts(one)) for *head, one in _headed(known, lines)), folded=len(lines) > _LONG)
@@ -28,16 +28,24 @@ def churn(known: Churn) -> Section:
                                       Column("chance", right=True), Column("against chance")),
                  tuple((*head, *_good(known, one)) for *head, one in _headed(known, lines)), folded=len(lines) > _LONG)
     ahead = Table("Share caught so many days ahead", (
-        *heads, *(Column(f"{day} days", right=True) for day in days)),
-        tuple((*head, *(rate(one.ahead.get(day, _NONE)) for day in days)) for *head, one in _headed(known, lines)),
+        *heads, *(Column(f"{count} days", right=True) for count in days)),
+        tuple((*head, *(rate(one.ahead.get(count, _NONE)) for count in days)) for *head, one in _headed(known, lines)),
         folded=len(lines) > _LONG)
     tables = (counts, good, *([ahead] if days else [])) if lines else ()
-    said.append("Shares stand with their 95 % interval. Alerts whose horizon passes the end of the record are left "
-                "out.")
+    said.append(f"Shares stand with their 95 % interval. {_left_out(known)}")
     return Section("churn", "Against known churn", tuple(said), tables)
 
 
 _NONE = Rate(None, 0.0, 0.0, 0)
+
+
+def _left_out(known: Churn) -> str:
+    """Which alerts cannot be judged yet, and what to do where none can."""
+    if known.through is None:
+        return (f"No alert of the period can be called right or wrong: the history does not reach {known.horizon} days "
+                "further. Name an earlier period (--from, --to), or a shorter --horizon.")
+    return (f"Left out are alerts after {day(known.through)}, whose horizon the history does not reach, and those of "
+            "accounts whose record ends within the horizon.")
 
 
 def _conclusion(known: Churn) -> list[str]:
@@ -56,10 +64,13 @@ def _conclusion(known: Churn) -> list[str]:
 
 
 def _lines(known: Churn) -> list[tuple[str, str, Caught]]:
-    """Alert by alert: the base's line, then the candidate's."""
+    """Alert by alert: the base's line, then the candidate's; one for both where they do not differ."""
     base = {one.alert: one for one in known.base or ()}
     lines = []
     for one in known.candidate:
+        if base.get(one.alert) == one:
+            lines.append((one.alert, "both", one))
+            continue
         if one.alert in base:
             lines.append((one.alert, "base", base[one.alert]))
         lines.append((one.alert, "candidate", one))
@@ -94,8 +105,8 @@ def _good(known: Churn, one: Caught) -> tuple[Cell, ...]:
 def sweep(known: Churn) -> Section:
     """What other values of a threshold would bring."""
     rows = tuple(_swept(one) for one in known.sweep)
-    said = [f"{one_line(known.swept)}: each value with the alerts that a CSM gets and the churn that is caught."
-            if known.swept else "Each value with the alerts that a CSM gets and the churn that is caught."]
+    swept = f"{one_line(known.swept)}. " if known.swept else ""
+    said = [f"{swept}Each value with the alerts that a CSM gets and the churn that is caught."]
     if not known.enough:
         said.append(f"{known.churned:,} churned accounts are too few to choose a value by.")
     return Section("sweep", "Another threshold", tuple(said), (Table("Value by value", (

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A figure with the rules in force and with the candidate, in one cell: `12 → 19`."""
+    """A figure with the rules in force and with the candidate, in one cell: `12 → 19`, or `12` where both are so."""
 
     base: str
     candidate: str
 
     def __str__(self) -> str:
-        return f"{self.base} → {self.candidate}"
+        return self.candidate if self.base == self.candidate else f"{self.base} → {self.candidate}"
 
 
 Cell = str | Shift

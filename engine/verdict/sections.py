@@ -11,12 +11,11 @@ from forestall.engine.simulate.comparison import (
     Comparison,
     Completeness,
     OnMerge,
-    Pair,
 )
-from forestall.engine.verdict.book import groups, per_day, revenue, tiers
+from forestall.engine.verdict.book import groups, per_day, revenue, shift, tiers
 from forestall.engine.verdict.foretold import churn, sweep
 from forestall.engine.verdict.outline import Cell, Column, Section, Shift, Table
-from forestall.engine.verdict.sentence import asked, compared, sentence, total
+from forestall.engine.verdict.sentence import asked, compared, empty, sentence, total
 from forestall.engine.verdict.words import (
     NOTHING,
     accounts,
@@ -44,7 +43,7 @@ _LONG = 40      # a list of more rows is folded
 def sections(comparison: Comparison) -> Iterator[Section]:
     """All that there is to say, in order; what does not apply is left out."""
     yield _verdict(comparison)
-    if not comparison.book:
+    if empty(comparison):
         return
     if comparison.on_merge is not None:
         yield _on_merge(comparison, comparison.on_merge)
@@ -80,7 +79,9 @@ def _frame(comparison: Comparison) -> Iterator[str]:
     warm = f", after {amount(comparison.warm_up, 'day', 'days')} of warm-up that do not count" \
         if comparison.warm_up else ""
     when = f"{period(comparison.first, comparison.last)} ({amount(days, 'day', 'days')})"
-    yield (f"{compared(comparison)}: {when}{warm}, {accounts(comparison.book)}{asked(comparison)}. Nothing was written and nothing was sent.")
+    yield (f"{compared(comparison)}: {when}{warm}, {accounts(comparison.book)}{asked(comparison)}. "
+           "Nothing was written and nothing was sent."
+           + (" Where one figure stands, it is that of both sides." if loaded(comparison.base) else ""))
     yield from _gaps(comparison.completeness)
 
 
@@ -96,9 +97,9 @@ def _gaps(gaps: Completeness) -> Iterator[str]:
 
 def _budgets(comparison: Comparison) -> Iterator[Table]:
     if comparison.budgets:
-        rows = tuple((one_line(one.what), figure(one.limit), figure(one.measured),
-                      "over budget" if one.broken else "kept") for one in comparison.budgets)
-        yield Table("Budgets", (Column("budget"), Column("at most", right=True), Column("would be", right=True),
+        rows = tuple((one_line(one.what), figure(one.limit), figure(one.measured), "kept" if not one.broken
+                      else "over budget" if one.gates else "over the limit") for one in comparison.budgets)
+        yield Table("Limits", (Column("limit"), Column("at most", right=True), Column("would be", right=True),
                                 Column("")), rows,
                     marked=frozenset(row for row, one in enumerate(comparison.budgets) if one.broken))
 
@@ -107,8 +108,9 @@ def _budgets(comparison: Comparison) -> Iterator[Table]:
 
 
 def _on_merge(comparison: Comparison, merge: OnMerge) -> Section:
-    at_once = f"{accounts(merge.accounts)} {'matches' if merge.accounts == 1 else 'match'} at once" \
-        if merge.accounts else "nobody matches at once"
+    base = " that would not with the base" if loaded(comparison.base) else ""
+    at_once = f"{accounts(merge.accounts)} {'matches' if merge.accounts == 1 else 'match'} at once{base}" \
+        if merge.accounts else f"nobody matches at once{base}"
     said = [f"On the first day, {day(merge.day)}, {at_once}."]
     ends = [f"{alerts(merge.closes)} would close"] if merge.closes else []
     ends += [f"{amount(merge.cancels, 'running play', 'running plays')} would be stopped"] if merge.cancels else []
@@ -124,16 +126,12 @@ def _on_merge(comparison: Comparison, merge: OnMerge) -> Section:
     if matches:
         tables.append(Table("Who matches at once", (Column("alert"), Column("accounts", right=True)), matches,
                             folded=len(matches) > _LONG))
-    sent = tuple((kind(name), _cell(one)) for name, one in merge.deliveries.items() if one.candidate or one.base)
+    sent = tuple((kind(name), shift(one)) for name, one in merge.deliveries.items() if one.candidate or one.base)
     if sent:
         tables.append(Table("What would be sent on that day", (Column(""), _counted(comparison)), sent))
     else:
         said.append("Nothing would be sent on that day.")
     return Section("on-merge", "On merge", tuple(said), tuple(tables))
-
-
-def _cell(one: Pair) -> Cell:
-    return figure(one.candidate) if one.base is None else Shift(figure(one.base), figure(one.candidate))
 
 
 def _counted(comparison: Comparison) -> Column:
@@ -144,27 +142,45 @@ def _counted(comparison: Comparison) -> Column:
 
 
 def _alerts(comparison: Comparison) -> Section:
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    tables: list[Table] = []
     shown = [one for one in comparison.alerts if one.base or one.candidate or any(one.changes.values())]
     silent = len(comparison.alerts) - len(shown)
     if not loaded(comparison.base):
         opened = sum(one.candidate or 0 for one in shown)
         said = [f"{alerts(opened)} would open." if opened else "No alert would open."]
-        columns = (Column("alert"), Column("opened", right=True))
         rows = tuple((one_line(one.alert), _count(one.candidate)) for one in shown)
+        tables.append(Table("Alert by alert", (Column("alert"), Column("opened", right=True)), rows))
     else:
         said = [", ".join(f"{total(comparison, change):,} {change}" for change in Change) + "."]
         columns = (Column("alert"), Column("opened", right=True),
                    *(Column(str(change), right=True) for change in Change))
-        rows = tuple(_compared(one) for one in shown)
+        changed = [one for one in shown if one.base != one.candidate or any(
+            count for change, count in one.changes.items() if change is not Change.SAME)]
+        stay = [one for one in shown if one not in changed]
+        tables.append(Table("Alert by alert", columns, tuple(map(_compared, changed))))
+        tables.append(Table("The same on both sides", (columns[0], columns[1]), tuple(
+            (one_line(one.alert), _count(one.candidate)) for one in stay), folded=True))
         if total(comparison, Change.UNJUDGED):
             said.append("Cannot be judged: one side opens it, and what the other looks at is not known on that day.")
         said += _only(shown)
     if silent:
         said.append(f"{alerts(silent)} would open for nobody{' on either side' if loaded(comparison.base) else ''}.")
-    tables = (Table("Alert by alert", columns, rows, folded=len(rows) > _LONG),) if rows else ()
-    return Section("alerts", "Alerts", tuple(said), tables)
+    return Section("alerts", "Alerts", tuple(said), (*(one for one in tables if one.rows), *_plays(comparison)))
+
+
+def _plays(comparison: Comparison) -> Iterator[Table]:
+    """What the alerts set in motion."""
+    busy = [one for one in comparison.plays if any(
+        count.base or count.candidate for count in (one.started, one.held_out, one.deliveries)) or one.held]
+    held = any(one.held for one in busy)
+    if busy:
+        yield Table("Plays", (
+            Column("play"), *(Column(name, right=True) for name in (
+                "started", "held out to compare", "messages and tasks")),
+            *([Column("held by the guard", right=True)] if held else [])), tuple(
+            (one_line(one.play), shift(one.started), shift(one.held_out), shift(one.deliveries),
+             *([figure(one.held)] if held else [])) for one in busy), folded=True,
+            more="What a guard would hold counts as approved in these days." if held else "")
 
 
 def _compared(one: AlertCompared) -> tuple[Cell, ...]:
@@ -199,8 +215,9 @@ def _accounts(comparison: Comparison) -> Section:
                 Column("revenue", right=True), Column("segment", wide=24), Column("CSM", wide=24),
                 Column("why", below=True, wide=300)), tuple(_account(one, alone) for one in rows),
                 folded=len(rows) > _LONG))
-    said = () if tables else ("No account is alerted." if alone else
-                              "Every alert that opens on one side opens on the other, for the same account.",)
+    said = () if tables else (
+        "Without a base there is no difference to list; `forestall explain ACCOUNT` tells of one account."
+        if alone else "Every alert that opens on one side opens on the other, for the same account.",)
     return Section("accounts", "Account by account", said, tuple(tables))
 
 

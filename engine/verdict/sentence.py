@@ -26,10 +26,15 @@ MANY = 3      # so many things are named, and the rest is counted
 def sentence(comparison: Comparison) -> str:
     """The verdict, as one sentence in plain words."""
     parts = [_main(comparison)]
-    if comparison.book:
+    if not empty(comparison):
         parts += _more(comparison)
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}."
+
+
+def empty(comparison: Comparison) -> bool:
+    """Whether there is nothing to tell of: no account, and no alert on any day."""
+    return not comparison.book and not any(one.base or one.candidate for one in comparison.alerts)
 
 
 def compared(comparison: Comparison) -> str:
@@ -54,7 +59,8 @@ def same(comparison: Comparison) -> bool:
                for one in comparison.days)
         or any(one.accounts and one.base != one.candidate for one in comparison.moves)
         or any(one.base != one.candidate for one in comparison.scores.values())
-        or (merge is not None and any(one.base != one.candidate for one in merge.deliveries.values())))
+        or (merge is not None and (merge.accounts or merge.closes or merge.cancels or any(
+            one.base != one.candidate for one in merge.deliveries.values()))))
 
 
 def total(comparison: Comparison, change: Change) -> int:
@@ -66,13 +72,13 @@ def _main(comparison: Comparison) -> str:
     days = (comparison.last - comparison.first).days + 1
     where = f"in {amount(days, 'day', 'days')} for {accounts(comparison.book)}{asked(comparison)}"
     who = compared(comparison)
-    if not comparison.book:
+    if empty(comparison):
         return (f"{_unloaded(comparison.base)}no account{asked(comparison)} has a row in the "
                 f"{amount(days, 'day', 'days')} through {day(comparison.last)}, so there is nothing to tell of {who}")
     if not loaded(comparison.base):
         opened = sum(one.candidate or 0 for one in comparison.alerts)
-        return f"{_unloaded(comparison.base)}{who} would open {alerts(opened) if opened else 'no alert'} {where}" \
-            + _load(comparison)
+        return (f"{_unloaded(comparison.base)}these rules ({who}) would open "
+                f"{alerts(opened) if opened else 'no alert'} {where}{_load(comparison)}")
     new, gone = total(comparison, Change.NEW), total(comparison, Change.GONE)
     both = total(comparison, Change.SAME)
     if same(comparison):
@@ -91,7 +97,7 @@ def _unloaded(base: OneSide | None) -> str:
     count = len(base.problems)
     at = one_line(str(base.problems[0].location))
     found = f"a mistake at {at}" if count == 1 else f"{amount(count, 'mistake', 'mistakes')}, the first at {at}"
-    return f"{one_line(base.called)} cannot be loaded ({found}), so the candidate is told alone: "
+    return f"the base, {one_line(base.called)}, cannot be loaded ({found}), so the candidate is told alone: "
 
 
 def _load(comparison: Comparison) -> str:
@@ -126,16 +132,17 @@ def _more(comparison: Comparison) -> Iterator[str]:
     if unjudged:
         yield f"{alerts(unjudged)} cannot be judged"
     yield from _first_day(comparison)
-    broken = [one for one in comparison.budgets if one.broken]
-    if broken:
-        named = [f"{one_line(one.what)} {figure(one.measured)}, at most {figure(one.limit)}" for one in broken[:MANY]]
-        left = f" and {len(broken) - MANY:,} more" if len(broken) > MANY else ""
-        yield f"over budget: {', '.join(named)}{left}"
+    for gates, words in ((True, "over budget"), (False, "over a limit of the playbook")):
+        broken = [one for one in comparison.budgets if one.broken and one.gates is gates]
+        if broken:
+            named = [f"{one_line(one.what)} {figure(one.measured)} (at most {figure(one.limit)})"
+                     for one in broken[:MANY]]
+            yield f"{words}: {listed(named + ([f'{len(broken) - MANY:,} more'] if len(broken) > MANY else []))}"
     gaps = comparison.completeness
-    if gaps.judged < 1 or gaps.days_without_data:
-        missing = len(gaps.days_without_data)
-        yield f"history {complete(gaps.judged)} complete" \
-            + (f", {amount(missing, 'day', 'days')} without data" if missing else "")
+    if gaps.judged < 1:
+        yield f"history {complete(gaps.judged)} complete"
+    elif gaps.days_without_data:
+        yield f"no data on {amount(len(gaps.days_without_data), 'day', 'days')}"
     yield from _churn(comparison)
 
 
@@ -143,7 +150,7 @@ def _first_day(comparison: Comparison) -> Iterator[str]:
     merge = comparison.on_merge
     if merge is None:
         return
-    if merge.accounts and not (loaded(comparison.base) and same(comparison)):
+    if merge.accounts:
         yield f"on the first day {accounts(merge.accounts)} {'matches' if merge.accounts == 1 else 'match'} at once"
     held = [f"{one_line(name)} ({amount(count, 'start', 'starts')})" for name, count in merge.held.items() if count]
     if held:
@@ -159,9 +166,6 @@ def _churn(comparison: Comparison) -> Iterator[str]:
         who = "account that churned is" if churn.churned == 1 else "accounts that churned are"
         yield f"{churn.churned:,} {who} too few to judge by ({churn.least:,} are needed)"
         return
-    better = sum(one.better_than_chance is True for one in churn.candidate)
-    judged = sum(one.better_than_chance is not None for one in churn.candidate)
-    if judged:
-        yield (f"against {churn.churned:,} accounts that churned "
-               + (f"{better:,} of {judged:,} foretell it better than chance" if better
-                  else "nothing foretells it better than chance"))
+    judged = [one.better_than_chance for one in churn.candidate if one.better_than_chance is not None]
+    if judged and not any(judged):
+        yield f"none of these alerts foretold the {churn.churned:,} churns better than chance"

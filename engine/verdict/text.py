@@ -13,6 +13,7 @@ from forestall.engine.verdict.sections import sections
 
 WIDTH = 110
 MOST = 20      # rows of a long list
+_ASIDE = 12    # rows of one that is of second rank
 _INDENT = 2
 _BETWEEN = 2
 _LEAST = 10    # no column of words becomes narrower than this
@@ -31,7 +32,7 @@ def lines(comparison: Comparison, most: int = MOST) -> Iterator[str]:
         for one in section.tables:
             if not one.of_chart:
                 yield ""
-                yield from _table(one, most, headed=len(section.tables) > 1 or bool(section.said))
+                yield from _table(one, min(most, _ASIDE) if one.folded and section.key != "accounts" else most)
 
 
 def wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
@@ -59,10 +60,9 @@ class _Measured:
     head: tuple[str, ...] = ()
 
 
-def _table(table: Table, most: int, *, headed: bool) -> Iterator[str]:
+def _table(table: Table, most: int) -> Iterator[str]:
     rows = table.rows[:most]
-    if headed and table.title:
-        yield from wrapped(table.title, WIDTH, _INDENT)
+    yield from wrapped(table.title, WIDTH, _INDENT)
     indent = " " * (_INDENT * 2)
     beside = [index for index, column in enumerate(table.columns) if not column.below]
     measured = _measure([table.columns[index] for index in beside], [[row[index] for index in beside] for row in rows])
@@ -127,7 +127,9 @@ def _head(one: _Measured, line: int, height: int) -> str:
 
 
 def _set(one: _Measured, cell: Cell) -> str:
-    if isinstance(cell, Shift):
+    if isinstance(cell, Shift) and cell.base == cell.candidate:
+        cell = cell.candidate
+    elif isinstance(cell, Shift):
         cell = f"{cell.base:>{one.shift[0]}} → {cell.candidate:>{one.shift[1]}}"
     size = cell_len(cell)
     if size > one.width:

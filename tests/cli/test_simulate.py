@@ -12,23 +12,25 @@ def tree(folder: Path) -> dict[Path, bytes]:
 
 def test_it_counts_what_passes_decide_and_leaves_no_trace(sampled: Path, forestall) -> None:
     before = tree(sampled)
-    document = forestall("simulate", "--project", sampled, *PERIOD, "--format", "json").document("simulate")
+    document = forestall("simulate", "--project", sampled, *PERIOD, "--warm-up", "0", "--format", "json").document(
+        "simulate")
     run = forestall("run", "--project", sampled, "--day", "2026-03-02", "--until", "2026-03-31", "--format", "json")
     passes = [json.loads(line) for line in run.out.splitlines()]
     assert tree(sampled) == before
     assert [day["day"] for day in document["days"]] == [one["day"] for one in passes]
-    for day, one in zip(document["days"], passes, strict=True):
+    for day, one in zip([day["candidate"] for day in document["days"]], passes, strict=True):
         assert sum(day["deliveries"].values()) == len(one["deliveries"])
         assert sum(day["silences"].values()) == len(one["silences"])
         assert sum(day["opened"].values()) == sum(made["kind"] == "opened" for made in one["transitions"])
         assert day["tiers"] == one["tiers"] | {"unscored": one["unscored"]}
-    assert sum(play["deliveries"] for play in document["plays"]) == sum(len(one["deliveries"]) for one in passes) > 100
+    sent = [play["deliveries"]["candidate"] for play in document["plays"]]
+    assert sum(sent) == sum(len(one["deliveries"]) for one in passes) > 100
 
 
-def test_the_text_is_aligned_and_names_every_alert_and_play(sampled: Path, forestall) -> None:
-    out = forestall("simulate", "--project", sampled, *PERIOD).out
-    assert out.startswith("Replay of 2026-03-02 to 2026-03-31 (30 days); nothing was written or sent\n")
-    lines = out.splitlines()
+def test_the_days_are_a_table_and_the_text_names_every_alert_and_play(sampled: Path, forestall) -> None:
+    out = forestall("simulate", "--project", sampled, *PERIOD, "--days").out
+    assert "Nothing was written and nothing was sent." in " ".join(out.split())
+    lines = [line.strip() for line in out.splitlines()]
     days = [line for line in lines if line.startswith("2026-03-")]
     assert len(days) == 30
     assert len({len(line) for line in days}) == 1
@@ -48,7 +50,7 @@ def test_a_changed_rule_changes_the_counts(sampled: Path, tmp_path: Path, forest
 
     def opened(*more: object) -> int:
         document = forestall("simulate", "--project", sampled, *PERIOD, "--format", "json", *more).document("simulate")
-        return next(one["opened"] for one in document["alerts"] if one["alert"] == "logins_down")
+        return next(one["candidate"] for one in document["alerts"] if one["alert"] == "logins_down")
 
     assert opened("--rules", rules) > opened()
 
@@ -73,8 +75,8 @@ def test_without_a_history_it_says_how_to_get_one(tmp_path: Path, forestall) -> 
 
 def test_a_period_before_the_history_is_said(sampled: Path, forestall) -> None:
     done = forestall("simulate", "--project", sampled, "--from", "2020-01-01", "--to", "2020-01-05")
-    assert done.code == 0
-    assert "No account has a row in this period." in done.out
+    assert done.code == 1
+    assert "no account has a row from 2020-01-01 to 2020-01-05. The history begins on 2026-01-01." in str(done.error)
 
 
 def test_no_channel_is_loaded(sampled: Path) -> None:

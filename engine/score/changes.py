@@ -1,0 +1,210 @@
+"""Evaluations of a long period, kept as the rows in which something changed: a day costs what changed on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from functools import cached_property
+from typing import NamedTuple
+
+import pyarrow
+from pyarrow import compute
+
+from forestall.engine.model.evaluation import AccountDay
+from forestall.engine.score.conditions import Conditions
+from forestall.engine.score.evaluations import DayOfEvaluations, from_epoch, to_epoch
+from forestall.engine.score.queries import TRUTHS_AT_ONCE
+
+NOWHERE = -1      # in the place of a row number: no row
+
+
+class Moved(NamedTuple):
+    """An account whose truths, tier or place around the tiers are not those of the day before. `absent`: no source
+    names it any more, or it has no row. `edge`: it is above the bands of other tiers than before (`clear_of`)."""
+
+    account: str
+    before: int      # truths, as in `AccountDay`
+    truths: int
+    tier_before: str | None
+    tier: str | None
+    absent_before: bool
+    absent: bool
+    edge: bool
+
+
+class Changes:
+    """Evaluations as the rows of the first day and, of the days after it, those in which something changed.
+
+    Days are asked for in order; going back begins anew. What a day answered is only good until the next one is asked.
+    """
+
+    def __init__(self, tables: Iterable[pyarrow.Table], ends: pyarrow.Table, conditions: Conditions,
+                 first: date) -> None:
+        """`tables`: the rows, in any order. `ends`: the account and `day` of each account's last row."""
+        self.conditions, self._first = conditions, first
+        self.table, self.accounts = _numbered(tables)
+        self.rows = int(self.table.num_rows)
+        self.places = {account: number for number, account in enumerate(self.accounts)}
+        self._starts = _starts(self.table)
+        self.packs = [name for name in self.table.column_names if name.startswith("truths")]
+        self._ends: dict[int, list[int]] = {}
+        for account, day in zip(ends["account"].to_pylist(), ends["day"].to_pylist(), strict=True):
+            if account in self.places:
+                self._ends.setdefault(day, []).append(self.places[account])
+        self._begin()
+
+    def _begin(self) -> None:
+        size = len(self.accounts)
+        self._next = self._first
+        self.row = [NOWHERE] * size
+        self.truths = [0] * size
+        self.tier: list[str | None] = [None] * size
+        self.absent = [True] * size
+        self._clear_of = [0] * size
+        self.tiers: Counter[str] = Counter()      # of accounts that are not absent; "" is unscored
+        self.bits = [0] * 2 * len(self.conditions.expressions)      # how often each bit of their truths is set
+        self.moved: list[Moved] = []
+        self.left: dict[int, int] = {}      # place → the day on which the account left or will leave
+
+    def on(self, day: date) -> DayOfEvaluations:
+        """The rows of one day."""
+        if day < self._next - timedelta(days=1):
+            self._begin()
+        while self._next <= day:
+            self._move(to_epoch(self._next))
+            self._next += timedelta(days=1)
+        return StandingDay(day, self, self.conditions)
+
+    def _move(self, day: int) -> None:
+        self.moved = []
+        start, end = self._starts.get(day, (0, 0))
+        rows = self.table.slice(start, end - start)
+        truths = rows[self.packs[0]].to_pylist() if self.packs else [0] * (end - start)
+        for number, name in enumerate(self.packs[1:], 1):
+            shift = 2 * TRUTHS_AT_ONCE * number
+            truths = [low | high << shift for low, high in zip(truths, rows[name].to_pylist(), strict=True)]
+        for place in self._ends.get(day - 1, ()):
+            self._set(place, NOWHERE, 0, None, True, 0)
+            self.left.pop(place, None)
+        if "churned_on" in rows.column_names:
+            for place, left in zip(rows["number"].to_pylist(), rows["churned_on"].to_pylist(), strict=True):
+                if left is not None:
+                    self.left[place] = left
+                else:
+                    self.left.pop(place, None)
+        for row, place, new, tier, gone, clear_of in zip(
+                range(start, end), rows["number"].to_pylist(), truths, rows["tier"].to_pylist(),
+                rows["gone"].to_pylist(), rows["clear_of"].to_pylist(), strict=True):
+            self._set(place, row, new, tier, gone, clear_of)
+
+    def _set(self, place: int, row: int, truths: int, tier: str | None, absent: bool, clear_of: int) -> None:
+        self.row[place] = row
+        before, tier_before, absent_before = self.truths[place], self.tier[place], self.absent[place]
+        edge = self._clear_of[place] != clear_of
+        if before == truths and tier_before == tier and absent_before == absent and not edge:
+            return
+        self.moved.append(
+            Moved(self.accounts[place], before, truths, tier_before, tier, absent_before, absent, edge))
+        self._count(0 if absent_before else before, 0 if absent else truths)
+        self.truths[place], self.tier[place], self.absent[place] = truths, tier, absent
+        self._clear_of[place] = clear_of
+        if tier != tier_before or absent != absent_before:
+            if not absent_before:
+                self.tiers[tier_before or ""] -= 1
+            if not absent:
+                self.tiers[tier or ""] += 1
+
+    def _count(self, before: int, after: int) -> None:
+        """Truths of an account that is here are replaced."""
+        flips = before ^ after
+        while flips:
+            bit = flips & -flips
+            self.bits[bit.bit_length() - 1] += 1 if after & bit else -1
+            flips ^= bit
+
+    def rows_of(self, numbers: list[int]) -> pyarrow.Table:
+        """The rows of the accounts with these numbers today, with their names."""
+        rows = self.table.take(pyarrow.array([self.row[number] for number in numbers], pyarrow.int64()))
+        names = pyarrow.array([self.accounts[number] for number in numbers], pyarrow.string())
+        return rows.append_column("account", names)
+
+
+class StandingDay(DayOfEvaluations):
+    """One day of `Changes`. Rows are put together only for those who ask for columns."""
+
+    def __init__(self, day: date, changes: Changes, conditions: Conditions) -> None:
+        self.day, self.changes, self._conditions = day, changes, conditions
+        self._truths = changes.packs
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return [number for number, row in enumerate(self.changes.row) if row != NOWHERE]
+
+    @cached_property
+    def _table(self) -> pyarrow.Table:
+        return self.changes.rows_of(self._numbers)
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """Every account that has a row, in order."""
+        return [self.changes.accounts[number] for number in self._numbers]
+
+    def counts(self) -> dict[int, tuple[int, int]]:
+        """Condition → on how many accounts that are not gone it is true, and on how many it is unknown."""
+        known = self.changes.bits
+        return {index: (known[2 * index + 1], known[2 * index])
+                for index in range(len(self._conditions.expressions))}
+
+    def churned(self) -> dict[str, date]:
+        """Account → the day on which it left, of those that have left by now; empty where no metric says it."""
+        today = to_epoch(self.day)
+        return {self.changes.accounts[place]: from_epoch(day) for place, day in sorted(self.changes.left.items())
+                if day <= today}
+
+    def under(self, conditions: Conditions) -> StandingDay:
+        """The same rows for other rules, whose conditions were evaluated in the same query."""
+        return StandingDay(self.day, self.changes, conditions)
+
+    def of(self, accounts: Iterable[str]) -> dict[str, AccountDay]:
+        """These accounts as nouns, of those that have a row."""
+        places, row = self.changes.places, self.changes.row
+        numbers = sorted({places[account] for account in accounts if account in places})
+        numbers = [number for number in numbers if row[number] != NOWHERE]
+        return {one.account: one for one in self._nouns(self.changes.rows_of(numbers))} if numbers else {}
+
+
+def _numbered(tables: Iterable[pyarrow.Table]) -> tuple[pyarrow.Table, list[str]]:
+    """All rows by day and account, texts kept once each, and the accounts in order: `number` is their place there."""
+    kept = [_texts_once(table) for table in tables]
+    whole = pyarrow.concat_tables(kept).unify_dictionaries().combine_chunks()
+    chunks = whole["account"].chunks
+    names = chunks[0].dictionary if chunks else pyarrow.array([], pyarrow.string())
+    order = compute.sort_indices(names)
+    places = compute.sort_indices(order).cast(pyarrow.int32())      # the place of each name among all in order
+    numbers = compute.take(places, chunks[0].indices) if chunks else pyarrow.array([], pyarrow.int32())
+    whole = whole.drop_columns(["account"]).append_column("number", numbers)
+    whole = whole.take(compute.sort_indices(whole, [("day", "ascending"), ("number", "ascending")]))
+    return whole, compute.take(names, order).to_pylist()
+
+
+def _texts_once(table: pyarrow.Table) -> pyarrow.Table:
+    for place, field in enumerate(table.schema):
+        if pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type):
+            column = table[field.name].cast(pyarrow.string()).dictionary_encode()
+            table = table.set_column(place, field.name, column)
+    return table
+
+
+def _starts(table: pyarrow.Table) -> dict[int, tuple[int, int]]:
+    """Day → its first row and the one after its last, of a table that is sorted by day."""
+    found: dict[int, tuple[int, int]] = {}
+    position = 0
+    counts = table.group_by("day", use_threads=False).aggregate([("day", "count")])
+    for day, count in zip(counts["day"].to_pylist(), counts["day_count"].to_pylist(), strict=True):
+        found[day] = position, position + count
+        position += count
+    return found

@@ -1,0 +1,229 @@
+"""One side of a replay, day by day: what is remembered by account, and only accounts with news are looked at.
+
+It decides with the functions of production (`intervene/day.py`), which are given the part of the state that concerns
+the accounts looked at. Of all others they would say what they said the day before: nothing, or the same silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+from forestall.engine.intervene.day import Decided, believed, decide, decide_day, lost, truths
+from forestall.engine.intervene.holding import USUAL, Circumstances
+from forestall.engine.model.alert import Alert
+from forestall.engine.model.delivery import PlayRun, Silence, SilenceReason
+from forestall.engine.model.people import Directory
+from forestall.engine.model.remembered import EMAILS_REMEMBERED
+from forestall.engine.model.rulebook import Rulebook
+from forestall.engine.model.state import (
+    Counts,
+    Decisions,
+    State,
+    changed_alerts,
+    counts_as_email,
+    identity,
+    kept_runs,
+    remembered,
+)
+from forestall.engine.score.changes import Changes, StandingDay
+from forestall.engine.score.conditions import Conditions
+from forestall.engine.simulate.agenda import Agenda, Calendar, Watched
+
+AGAIN = frozenset({SilenceReason.ANOTHER_PLAY, SilenceReason.COOLDOWN})      # said on every day on which it is so
+
+
+class Ledger:
+    """The state of one side, by account. Each day that is decided follows the one before."""
+
+    def __init__(self, rulebook: Rulebook, conditions: Conditions, directory: Directory, state: State,
+                 known: Circumstances = USUAL, *, silences: bool = True) -> None:
+        """`silences` False: those that are only said once more are left out."""
+        self._rulebook, self._conditions, self._directory, self._known = rulebook, conditions, directory, known
+        self._silences = silences
+        self._agenda = Agenda(rulebook, conditions, silences=silences)
+        self._changes: Changes | None = None
+        self._common = state      # what concerns nobody in particular; at first, and between stretches, all of it
+        self._last: Decisions | None = None
+
+    def decide(self, seen: StandingDay, rulebook: Rulebook | None = None) -> Decided:
+        """One more day. `rulebook`: other rules for this day, of the same conditions; only where a stretch begins."""
+        if self._changes is not seen.changes:
+            return self._begin(seen, rulebook or self._rulebook)
+        day = seen.day
+        look, tiers = self._news(seen.changes, day)
+        gone, outage = believed(sorted(self._missing), len(self._tiers))
+        answers = lost(self._churned, seen)
+        rows = list(seen.of(look).values())
+        part = self._part((*sorted(look), *gone))
+        decisions, held = decide(self._rulebook, self._conditions, self._directory, part, rows, gone, day, self._known,
+                                 answers)
+        looked = look.union(gone)
+        decisions = replace(decisions, tiers=tiers | dict(decisions.tiers),
+                            silences=(*decisions.silences, *self._said_again(seen, looked)))
+        self._keep(decisions, looked)
+        true, unknown = truths(self._rulebook, self._conditions, seen.counts())
+        return Decided(decisions, self._book(seen.changes), true, unknown, held, outage)
+
+    def state(self) -> State:
+        """What is remembered after the last day, as `State.after` gives it."""
+        if self._changes is None or self._last is None:
+            return self._common
+        accounts = sorted({*self._tiers, *self._alerts, *self._runs, *self._sent})
+        return replace(self._part(accounts), today=Counts().plus(self._last.deliveries, self._last.day),
+                       churned=dict(self._churned))
+
+    # -- a stretch begins --------------------------------------------------------------------------------------------
+
+    def _begin(self, seen: StandingDay, rulebook: Rulebook) -> Decided:
+        """Decide its first day as production does, from the whole state."""
+        before = self.state()
+        decided = decide_day(rulebook, self._conditions, self._directory, before, seen, self._known)
+        after = before.after(decided.decisions)
+        self._changes, self._last = seen.changes, decided.decisions
+        self._common = replace(after, tiers={}, alerts={}, runs=(), last_sent={})
+        self._tiers, self._sent, self._churned = dict(after.tiers), dict(after.last_sent), dict(after.churned)
+        self._alerts: dict[str, dict[str, Alert]] = {}
+        for (account, name), alert in after.alerts.items():
+            self._alerts.setdefault(account, {})[name] = alert
+        self._runs: dict[str, tuple[PlayRun, ...]] = _by_account(after.runs)
+        self._watched: dict[str, Watched] = {}
+        self._by_day: dict[date, list[str]] = {}
+        for account in {*self._alerts, *self._runs}:
+            self._watch(account, seen.day)
+        self._calendar = Calendar(self._rulebook, seen.changes.accounts)
+        self._missing = {account for account in {*self._tiers, *self._watched}
+                         if self._is_remembered(account) and not self._is_here(account)}
+        self._standing: dict[str, list[Silence]] = {}
+        self._stand(decided.decisions.silences)
+        return decided
+
+    # -- whom to look at ---------------------------------------------------------------------------------------------
+
+    def _news(self, changes: Changes, day: date) -> tuple[set[str], dict[str, str]]:
+        """The accounts to look at, and the new tiers of others, with which nothing begins or ends."""
+        look: set[str] = set()
+        tiers: dict[str, str] = {}
+        watched_by, whens, serious = self._watched, self._agenda.whens, self._agenda.tiers
+        for account, before, after, tier_before, tier, absent_before, absent, edge in changes.moved:
+            watched = watched_by.get(account)
+            if absent:
+                if not absent_before and self._is_remembered(account):
+                    self._missing.add(account)
+                continue
+            if watched is None:
+                if after & whens:
+                    look.add(account)
+            elif after & watched.true or (before ^ after) & watched.flips or absent_before or (
+                    watched.moves and (edge or tier != tier_before)) or (
+                    watched.no_longer and (after | after >> 1) & watched.no_longer != watched.no_longer):
+                look.add(account)
+            if absent_before:
+                self._missing.discard(account)
+            if tier is not None and self._tiers.get(account) != tier:
+                if tier in serious or (watched is not None and watched.moves):
+                    look.add(account)
+                else:
+                    tiers[account] = tier
+        for account in self._by_day.pop(day, ()):
+            watched = self._watched.get(account)
+            if watched is not None and watched.on == day and self._is_here(account):
+                look.add(account)
+        for due_tier, numbers in self._calendar.due(day):
+            look.update(changes.accounts[number] for number in numbers
+                        if changes.tier[number] == due_tier and not changes.absent[number])
+        return look, {account: tier for account, tier in tiers.items() if account not in look}
+
+    def _is_here(self, account: str) -> bool:
+        assert self._changes is not None      # a stretch has begun
+        place = self._changes.places.get(account)
+        return place is not None and not self._changes.absent[place]
+
+    def _is_remembered(self, account: str) -> bool:
+        watched = self._watched.get(account)
+        return account in self._tiers or (watched is not None and watched.remembered)
+
+    def _part(self, accounts: Iterable[str]) -> State:
+        """The state with these accounts alone, in their order."""
+        day = self._common.previous_pass
+        assert day is not None      # a day was decided
+        since = day - timedelta(days=EMAILS_REMEMBERED)
+        alerts: dict[tuple[str, str], Alert] = {}
+        runs: list[PlayRun] = []
+        tiers: dict[str, str] = {}
+        sent: dict[str, tuple[date, ...]] = {}
+        for account in accounts:
+            for name, alert in self._alerts.get(account, {}).items():
+                if remembered(alert, day):
+                    alerts[account, name] = alert
+            runs.extend(self._runs.get(account, ()))
+            if account in self._tiers:
+                tiers[account] = self._tiers[account]
+            recent = tuple(on for on in self._sent.get(account, ()) if on >= since)
+            if recent:
+                sent[account] = recent
+        return replace(self._common, tiers=tiers, alerts=alerts, runs=tuple(runs), last_sent=sent)
+
+    def _book(self, changes: Changes) -> dict[str, int]:
+        return {name: changes.tiers[name] for name in (*(tier.name for tier in self._rulebook.scorecard.tiers), "")}
+
+    # -- what is remembered ------------------------------------------------------------------------------------------
+
+    def _keep(self, decisions: Decisions, looked: Collection[str]) -> None:
+        day = decisions.day
+        nobody = replace(self._common, tiers={}, today=Counts()).after(
+            replace(decisions, transitions=(), alerts=(), tiers={}, runs=(), deliveries=(), silences=()))
+        self._common, self._last = nobody, decisions
+        self._churned.update((one.account, one.day) for one in decisions.answers)
+        for account, tier in decisions.tiers.items():
+            if tier:
+                self._tiers[account] = tier
+            else:
+                self._tiers.pop(account, None)
+        for alert in changed_alerts(decisions):
+            self._alerts.setdefault(alert.account, {})[alert.trigger] = alert
+        for account, changed in _by_account(decisions.runs).items():
+            runs = {identity(run): run for run in (*self._runs.get(account, ()), *changed)}
+            self._runs[account] = kept_runs(runs.values())
+        for delivery in decisions.deliveries:
+            if counts_as_email(delivery):
+                self._sent[delivery.account] = (*self._sent.get(delivery.account, ()), delivery.day)
+        for account in looked:
+            self._watch(account, day)
+            self._standing.pop(account, None)
+            if account in self._missing and not self._is_remembered(account):
+                self._missing.discard(account)
+        self._stand(one for one in decisions.silences if one.account in looked)
+
+    def _watch(self, account: str, day: date) -> None:
+        alerts, runs = self._alerts.get(account), self._runs.get(account, ())
+        if not alerts and not runs:
+            self._watched.pop(account, None)
+            return
+        watched = self._agenda.watched(alerts.values() if alerts else (), runs, day)
+        self._watched[account] = watched
+        if watched.on is not None:
+            self._by_day.setdefault(watched.on, []).append(account)
+
+    def _stand(self, silences: Iterable[Silence]) -> None:
+        """Keep those that will be said again."""
+        if self._silences:
+            for one in silences:
+                if one.reason in AGAIN:
+                    self._standing.setdefault(one.account, []).append(one)
+
+    def _said_again(self, seen: StandingDay, looked: Collection[str]) -> Iterator[Silence]:
+        """The silences about those that nobody looked at: as the day before."""
+        for account, silences in self._standing.items():
+            if account not in looked and self._is_here(account):
+                for one in silences:
+                    yield Silence(account, one.play, one.group, one.occurrence, seen.day, one.reason, one.step,
+                                  one.detail)
+
+
+def _by_account(runs: Iterable[PlayRun]) -> dict[str, tuple[PlayRun, ...]]:
+    found: dict[str, list[PlayRun]] = {}
+    for run in runs:
+        found.setdefault(run.account, []).append(run)
+    return {account: tuple(some) for account, some in found.items()}
