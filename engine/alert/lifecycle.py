@@ -67,6 +67,11 @@ class _Day:
         self._new = frozenset(name for name, trigger in rulebook.triggers.items()
                               if state.known_triggers.isdisjoint({name, *trigger.renamed_from}))
         self._watched = [(trigger, conditions.when(trigger.name)) for trigger in rulebook.triggers.values()]
+        self._places = {trigger.name: place for place, (trigger, _) in enumerate(self._watched)}
+        self._by_bit: dict[int, list[int]] = {}
+        for place, (_, index) in enumerate(self._watched):
+            self._by_bit.setdefault(Truth.TRUE << 2 * index, []).append(place)
+        self._whens = sum(self._by_bit)
         tiers = ((tier, tier_alert(tier.name)) for tier in rulebook.scorecard.tiers)
         self._watched_tiers = [(tier, name) for tier, name in tiers if name in self._tier_alerts]
         recovered = ((tier, recovery_alert(tier.name)) for tier in rulebook.scorecard.tiers)
@@ -80,16 +85,24 @@ class _Day:
 
     def account(self, row: AccountDay) -> None:
         """Every alert of one account."""
-        for trigger, condition in self._watched:
-            before = self._state.alerts.get((row.account, trigger.name))
-            when = row.truth(condition)
-            if before is None and when is not Truth.TRUE:
-                continue      # most triggers of most accounts
+        alerts = {alert.trigger: alert for alert in self._by_account.get(row.account, ())}
+        for place in self._concerned(row.truths & self._whens, alerts):
+            trigger, condition = self._watched[place]
+            before, when = alerts.get(trigger.name), row.truth(condition)
             moved = step(trigger, before, row, self._day, when=when,
                          clear=self._clear(trigger, row), is_new=trigger.name in self._new)
             self._note(before, moved)
             self._attend(moved, trigger.severity or row.tier or "", trigger.repeat)
-        self._tier_of(row)
+        self._tier_of(row, alerts)
+
+    def _concerned(self, true: int, alerts: Iterable[str]) -> Iterable[int]:
+        """The places of the triggers that are true or have an alert: few of the many, in the order of the rules."""
+        found = [self._places[name] for name in alerts if name in self._places]
+        while true:
+            bit = true & -true
+            found.extend(self._by_bit[bit])
+            true ^= bit
+        return sorted(set(found)) if len(found) > 1 else found
 
     def _attend(self, moved: Moved, severity: str, repeat: int | None) -> None:
         """An alert that stays open may have become more serious, and its owner may be due to hear of it again."""
@@ -107,19 +120,19 @@ class _Day:
         index = self._conditions.clear_when(trigger.name)
         return row.truth(index) if index is not None else None
 
-    def _tier_of(self, row: AccountDay) -> None:
+    def _tier_of(self, row: AccountDay, alerts: Mapping[str, Alert]) -> None:
         before = self._state.tiers.get(row.account)
         if row.tier is not None and row.tier != before:
             self.tiers[row.account] = row.tier
         for tier, name in self._watched_tiers:
-            alert = self._state.alerts.get((row.account, name))
+            alert = alerts.get(name)
             if alert is not None or row.tier == tier.name:
                 moved = step_tier(self._rulebook, tier, alert, row, self._day, before=before,
                                   is_new=name not in self._state.known_triggers, rules_moved=self._rules_moved)
                 self._note(alert, moved)
                 self._attend(moved, tier.name, self._rulebook.tier_repeat)
         for tier, name in self._recoveries:
-            alert = self._state.alerts.get((row.account, name))
+            alert = alerts.get(name)
             if alert is not None or row.tier == tier.name:
                 moved = step_recovery(self._rulebook, tier, alert, row, self._day, before=before,
                                       is_new=name not in self._state.known_triggers, rules_moved=self._rules_moved)

@@ -52,7 +52,8 @@ def base_or_problems(base: str, rules: Path, settings: Surroundings | None = Non
     if commit is not None:
         with tempfile.TemporaryDirectory(prefix="forestall-base-") as place:
             files_at(commit, base, rules, Path(place))
-            return _loaded(Path(place), f"{base} ({commit[:7]})", settings, f"{base}:{inside(rules)}")
+            called = commit[:7] if commit.startswith(base) else f"{base} ({commit[:7]})"
+            return _loaded(Path(place), called, settings, f"{base}:{inside(rules)}")
     if folder.is_dir():
         return _folder(folder, settings)
     raise UsageError.one(Location(base), "unknown-base", "this is neither a revision in git nor a folder.",

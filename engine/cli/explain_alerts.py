@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from textwrap import shorten
 
 from forestall.engine.alert.clearing import Change, Clearing
 from forestall.engine.cli.report import KIND_WORDS, amount
@@ -13,12 +14,19 @@ from forestall.engine.cli.told import Told
 from forestall.engine.intervene.explained import AlertExplained, PlayAnswer, RunExplained, without_addresses
 from forestall.engine.message.wording import value_text
 from forestall.engine.model.alert import AlertStatus
-from forestall.engine.model.delivery import DeliveryStatus, OutcomeStatus, RunStatus, Silence, SilenceReason
+from forestall.engine.model.delivery import (
+    DeliveryStatus,
+    OutcomeStatus,
+    PlayRun,
+    RunStatus,
+    Silence,
+    SilenceReason,
+)
 from forestall.engine.model.play import EmailStep, SlackStep, Step, StopIfStep, TaskStep, WaitStep
 
 MOST_WAYS = 3
 MOST_PLAYS = 3
-MOST_SAID = 4
+MOST_SAID, LONGEST_SAID = 4, 170      # a note may be long
 MOST_IN_FULL, MOST_IN_BRIEF = 2, 6      # alerts, where there are too many for one screen; of others the names
 
 
@@ -83,7 +91,8 @@ def _said_lines(told: Told) -> Iterator[str]:
     """What people said of the account, the latest first."""
     said = told.answered.said[::-1]
     for index, one in enumerate(said[:MOST_SAID]):
-        yield from headed("Said" if index == 0 else "", sentence(one, told.day))
+        text = shorten(sentence(one, told.day), LONGEST_SAID, placeholder=" …")
+        yield from headed("Said" if index == 0 else "", text)
     if len(said) > MOST_SAID:
         yield from headed("", f"and {len(said) - MOST_SAID} earlier; `forestall outcome list --account "
                               f"{told.found.account}` has them all")
@@ -150,10 +159,22 @@ def _ran(one: RunExplained, told: Told) -> str:
         parts += [f"`forestall outbox approve {run.play}` lets it go"] if run.since else ["waits for another play"]
     elif run.status is not RunStatus.RUNNING:
         parts.append(run.status.value + (f": {run.reason}" if run.reason and run.reason != "done" else ""))
+    parts += _in_time(run, told)
     if run.outcome is not OutcomeStatus.NONE:
         took = "" if run.took is None else f" after {amount(run.took, 'day', 'days')}"
         parts.append(f"goal {run.outcome.value}{took}")
     return "; ".join(parts)
+
+
+def _in_time(run: PlayRun, told: Told) -> list[str]:
+    """Who took it up, and whether somebody else had to hear of it."""
+    found = []
+    if run.escalated_on is not None and run.due_on is not None:
+        found = [f"overdue since {near(run.due_on, told.day)}, escalated on {near(run.escalated_on, told.day)}"]
+    if run.done_on is not None:
+        by = "the facts" if run.done_by == "done_when" else run.done_by
+        found.append(f"done on {near(run.done_on, told.day)}, say{'' if by == 'the facts' else 's'} {by}")
+    return found
 
 
 def _unsaid(step: str, silence: Silence) -> str:

@@ -101,6 +101,8 @@ def _run(one: RunExplained) -> dict[str, object]:
     return {
         "play": run.play, "because_of": run.group, "occurrence": run.occurrence.isoformat(),
         "status": run.status.value, "reason": run.reason, "outcome": run.outcome.value,
+        "due_on": _day(run.due_on), "done_on": _day(run.done_on), "done_by": run.done_by,
+        "escalated_on": _day(run.escalated_on),
         "next_step": one.next_step.id if one.next_step else "", "next_on": _day(run.next_on),
         "deliveries": [{"step": row.delivery.step, "kind": row.delivery.kind.value, "day": row.delivery.day.isoformat(),
                         "status": row.status.value, "attempts": row.attempts,

@@ -21,7 +21,7 @@ VERBS: Mapping[str, str] = MappingProxyType({
     "lint": "Give advice about rules that can be used.",
     "run": "Do one pass: collect, score, alert, plan. Sends only with --send.",
     "serve": "Do passes by the clock, and take over changed rules meanwhile.",
-    "simulate": "Replay a period and count what would have been sent.",
+    "simulate": "Say what changed rules would have done to the past.",
     "alerts": "Show what is open, acknowledge it or put it off.",
     "outcome": "Record what became of an account, and show what is recorded.",
     "outbox": "Show what waits to be sent, send it again, approve or cancel it.",

@@ -33,7 +33,7 @@ def lines(runs: Sequence[PlayRun], said: Sequence[Answer], most: int, today: dat
     yield f"{counted(len(runs), 'play')}, and {amount(len(said), 'thing', 'things')} that were said."
     if runs:
         yield ""
-        yield from table([("account", "play", "because of", "began", "", "goal", "took", "done by")] + [
+        yield from table([("account", "play", "because of", "began", "status", "goal", "took", "done by")] + [
             (one.account, one.play, one.group, near(began(one), today), one.status.value.replace("_", " "), _goal(one),
              "" if one.took is None else amount(one.took, "day", "days"), one.done_by)
             for one in _latest(runs, most)], indent=0)

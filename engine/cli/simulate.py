@@ -73,13 +73,14 @@ class Wanted:
               "differs and why.")
 @click.option("--days", "by_day", is_flag=True, help="Add a table with each day of the candidate (text only).")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "html", "json"]), default="text")
+@click.option("--no-accounts", is_flag=True, help="Name no account, for a comment that many read (markdown only).")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write the answer into this file, whole or not at all.")
 @click.pass_context
 def command(context: click.Context, project: Path, rules: Path | None, base: str | None, first: datetime | None,
             last: datetime | None, warm_up: int | None, segment: str, csm: str, account: str, horizon: int | None,
             sweep: str | None, fail_over: tuple[str, ...], engine: str | None, as_was: datetime | None, by_day: bool,
-            form: str, output: Path | None) -> None:
+            form: str, no_accounts: bool, output: Path | None) -> None:
     """Replay the past with the rules as they are now beside those in force, and say what would change: which alerts
     open and close, what is sent per day, what happens on the first day, and account by account why.
 
@@ -87,12 +88,15 @@ def command(context: click.Context, project: Path, rules: Path | None, base: str
     """
     if as_was is not None:
         context.exit(_as_it_was(context.params, as_was.date()))
+    if no_accounts and form != "markdown":
+        raise UsageError.one(Location("--no-accounts"), "names-accounts", f"{form} always names accounts.",
+                             "Write `--format markdown` with it.")
     wanted = Wanted(base, (first.date() if first else None, last.date() if last else None), warm_up, segment, csm,
                     account, horizon, sweep, fail_over)
     opened = open_project(project, rules, EngineName(engine) if engine else None)
     with shown() as progress:
         compared = answer(opened, rules or project / "rules", wanted, progress)
-    said = "".join(_written(compared, form, by_day))
+    said = "".join(_written(compared, form, by_day=by_day, accounts=not no_accounts))
     if output is not None:
         write_whole(output, said)
     else:
@@ -173,14 +177,14 @@ def _period(project: Project, history: History, first: date | None, last: date |
     return begin, end
 
 
-def _written(compared: Compared, form: str, by_day: bool) -> Iterator[str]:
+def _written(compared: Compared, form: str, *, by_day: bool, accounts: bool) -> Iterator[str]:
     comparison = compared.comparison
     match form:
         case "json":
             whole = document(comparison, compared.base.days if compared.base else None, compared.candidate.days)
             yield json.dumps(whole, ensure_ascii=False) + "\n"
         case "markdown":
-            yield markdown.text(comparison)
+            yield markdown.text(comparison, accounts=accounts)
         case "html":
             yield page.html(comparison)
         case _:

@@ -14,7 +14,7 @@ def lines(days: Replayed) -> Iterator[str]:
     counted = days.days
     yield f"Day by day ({amount(len(counted), 'day', 'days')})"
     yield from table([("day", "accounts", "opened", "closed", "started", "held out",
-                       *(many for _, many in KIND_WORDS.values()), "silences")]
+                       *(many for _, many in KIND_WORDS.values()))]
                      + [_row(day) for day in counted] + list(_last_rows(counted)))
 
 
@@ -24,8 +24,7 @@ def _row(day: DaySummary) -> tuple[str, ...]:
 
 def _counts(day: DaySummary) -> list[int]:
     return [day.accounts, sum(day.opened.values()), sum(day.closed.values()), sum(day.started.values()),
-            sum(day.held_out.values()), *(day.deliveries.get(kind, 0) for kind in KIND_WORDS),
-            sum(day.silences.values())]
+            sum(day.held_out.values()), *(day.deliveries.get(kind, 0) for kind in KIND_WORDS)]
 
 
 def _last_rows(days: list[DaySummary]) -> Iterator[tuple[str, ...]]:
@@ -42,5 +41,4 @@ def document(day: DaySummary) -> dict[str, object]:
     return {"accounts": day.accounts, "tiers": {name or "unscored": count for name, count in day.tiers.items()},
             "opened": plain(day.opened), "closed": plain(day.closed), "recorded": plain(day.recorded),
             "started": plain(day.started), "held_out": plain(day.held_out), "held_by_guard": plain(day.held),
-            "deliveries": {kind.value: day.deliveries.get(kind, 0) for kind in KIND_WORDS},
-            "silences": {reason.value: count for reason, count in day.silences.items()}}
+            "deliveries": {kind.value: day.deliveries.get(kind, 0) for kind in KIND_WORDS}}

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
-from itertools import chain
 from operator import attrgetter
 from typing import overload
 

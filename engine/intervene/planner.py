@@ -120,8 +120,10 @@ class _Planner:
             account = self._accounts[run.account]
             held = run.status is RunStatus.HELD
             if held or run.outcome is OutcomeStatus.WATCHING or is_under_way(run, account.alerts):
-                self._runs[key] = self._watched(self._as_serious(run, account), account)
-                account.runs = [self._runs[key] if identity(one) == key else one for one in account.runs]
+                watched = self._watched(self._as_serious(run, account), account)
+                if watched is not run:
+                    self._runs[key] = watched
+                    account.runs = [watched if one is run else one for one in account.runs]
 
     def _as_serious(self, run: PlayRun, account: OneAccount) -> PlayRun:
         """A run is as serious as the alert that it answers, which may have become worse."""

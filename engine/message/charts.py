@@ -25,6 +25,6 @@ def sparkline(values: Sequence[float | None], *, least: float = 0.0, from_zero: 
         low, high = middle - least / 2, middle + least / 2
     if high <= low:
         return "".join(NOT_KNOWN if value is None else BARS[len(BARS) // 2 if high else 0] for value in values)
-    span, top = high - low, len(BARS) - 1
-    return "".join([NOT_KNOWN if value is None else BARS[min(int((value - low) / span * len(BARS)), top)]
-                    for value in values])
+    span, steps = high - low, len(BARS)
+    bars = BARS + BARS[-1]      # the highest value is the upper end of the last step
+    return "".join([NOT_KNOWN if value is None else bars[int((value - low) / span * steps)] for value in values])

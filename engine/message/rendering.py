@@ -92,7 +92,7 @@ def _unsubscribe(delivery: Delivery) -> str:
     """Where a customer says that they want no more of this: whom an answer reaches as well."""
     if not delivery.sender_address:
         return ""
-    return f"mailto:{quote(delivery.sender_address, safe='@')}?subject={quote(f'Unsubscribe {delivery.account}')}"
+    return f"mailto:{quote(delivery.sender_address, safe='@')}?subject=Unsubscribe%20{quote(delivery.account)}"
 
 
 def reason(trigger: Trigger | None, now: Facts, before: Facts | None,

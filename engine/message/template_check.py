@@ -72,6 +72,12 @@ def _checked(template: Template, names: tuple[str, ...], items: tuple[tuple[tupl
     return Checked(tuple(dict.fromkeys(found)), sure and not found)
 
 
+def used(text: str) -> frozenset[str]:
+    """The names that a text uses; none where it cannot be read."""
+    tree = _parsed(text)
+    return frozenset(one.name for one in tree.find_all(nodes.Name)) if isinstance(tree, nodes.Template) else frozenset()
+
+
 def needed(text: str) -> frozenset[str]:
     """What a text that was checked tells of the story: changes, charts, ahead, stakes and reason, where it does; and
     whether it says itself that it is a reminder, or that something is overdue."""

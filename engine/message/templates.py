@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from jinja2 import Template as Compiled
@@ -46,7 +46,8 @@ def render(template: Template, story: Story) -> Rendered:
     """The message that the template makes of a story. RulesError when the template cannot be used for it."""
     failures: list[Problem] = []
     slots = Slots()
-    values = {**_values(story), SLOTS: slots}
+    values: dict[str, object] = {name: _VALUES[name](story) for name in _named(template)}
+    values[SLOTS] = slots
     subject = _filled(template, values, failures, body=False)
     body = _filled(template, values, failures, body=True)
     if failures:
@@ -73,6 +74,11 @@ def needed(template: Template) -> frozenset[str]:
     return template_check.needed(f"{template.subject}\n{template.body}")
 
 
+@lru_cache(maxsize=1024)
+def _named(template: Template) -> tuple[str, ...]:
+    return tuple(sorted(template_check.used(f"{template.subject}\n{template.body}") & _VALUES.keys()))
+
+
 def _failures(template: Template, story: Story) -> tuple[Problem, ...]:
     try:
         render(template, story)
@@ -96,7 +102,9 @@ def _filled(template: Template, values: dict[str, object], failures: list[Proble
 def _run(made: Compiled, values: dict[str, object]) -> str:
     """What `made.render(values)` gives, without the copies of `values` that it makes."""
     try:
-        return "".join(made.root_render_func(made.new_context(values, shared=True)))
+        environment = made.environment
+        context = environment.context_class(environment, values, made.name, made.blocks)
+        return "".join(made.root_render_func(context))
     except (TemplateError, TypeError, ArithmeticError, ValueError):
         return made.render(values)      # fails again, and tells the line
 
@@ -112,33 +120,6 @@ def _failure(template: Template, error: Exception, message: str, body: bool) -> 
     where = Location(template.location.file, template.body_line + line - 1 if body else template.location.line or 1, 1)
     return Problem(where, "template-fails", f"message {template.name}: {message}",
                    "Check the kinds of the values in metrics.yaml.")
-
-
-def _values(story: Story) -> dict[str, object]:
-    """The names that a template can use; one that has no value is missing."""
-    alert = story.alert
-    return {
-        "account": Named({"id": story.account, "name": story.name}),
-        "csm": _person(story.csm),
-        "executive": _person(story.executive),
-        "contact": Named({"email": story.contact}),
-        "now": _facts(story.now, story.tiers),
-        "before": Missing() if story.before is None else _facts(story.before, story.tiers, story.days_ago),
-        "alert": Missing() if alert is None else Named({
-            "name": alert.name, "about": alert.about, "opened_on": alert.opened_on, "severity": alert.severity,
-            "reason": alert.reason, "rule": alert.rule, "condition": alert.condition, "reminder": story.reminder,
-        }),
-        "play": Named({"name": story.play, "within": story.within, "about": story.about, "due": story.due,
-                       "overdue": story.overdue}),
-        "resources": _links(story.resources),
-        "story": Telling(story),
-        "changes": [Named({"label": one.label, "then": one.then, "now": one.now}) for one in story.changes],
-        "charts": [Named({"label": one.label, "line": one.line, "first": one.first, "last": one.last,
-                           "since": one.since}) for one in story.charts],
-        "tasks": [Named({"title": one.title, "account": one.account, "play": one.play, "severity": one.severity,
-                         "due": one.due}) for one in story.tasks],
-        "ahead": [Named({"when": one.when, "what": one.what}) for one in story.ahead],
-    }
 
 
 @lru_cache(maxsize=1024)
@@ -159,3 +140,37 @@ def _facts(facts: Facts, tiers: Mapping[str, str], days_ago: int | None = None) 
 def _safe(link: str) -> str:
     """An address that cannot end the link it is put into."""
     return _ENDS_LINK.sub(lambda found: f"%{ord(found.group()):02X}", link)
+
+
+def _before(story: Story) -> object:
+    return Missing() if story.before is None else _facts(story.before, story.tiers, story.days_ago)
+
+
+def _alert(story: Story) -> object:
+    alert = story.alert
+    return Missing() if alert is None else Named({
+        "name": alert.name, "about": alert.about, "opened_on": alert.opened_on, "severity": alert.severity,
+        "reason": alert.reason, "rule": alert.rule, "condition": alert.condition, "reminder": story.reminder,
+    })
+
+
+# The names that a template can use; one that has no value is missing. Only those that it uses are looked up.
+_VALUES: Mapping[str, Callable[[Story], object]] = {
+    "account": lambda story: Named({"id": story.account, "name": story.name}),
+    "csm": lambda story: _person(story.csm),
+    "executive": lambda story: _person(story.executive),
+    "contact": lambda story: Named({"email": story.contact}),
+    "now": lambda story: _facts(story.now, story.tiers),
+    "before": _before,
+    "alert": _alert,
+    "play": lambda story: Named({"name": story.play, "within": story.within, "about": story.about, "due": story.due,
+                                 "overdue": story.overdue}),
+    "resources": lambda story: _links(story.resources),
+    "story": Telling,
+    "changes": lambda story: [Named({"label": one.label, "then": one.then, "now": one.now}) for one in story.changes],
+    "charts": lambda story: [Named({"label": one.label, "line": one.line, "first": one.first, "last": one.last,
+                                    "since": one.since}) for one in story.charts],
+    "tasks": lambda story: [Named({"title": one.title, "account": one.account, "play": one.play,
+                                   "severity": one.severity, "due": one.due}) for one in story.tasks],
+    "ahead": lambda story: [Named({"when": one.when, "what": one.what}) for one in story.ahead],
+}

@@ -123,6 +123,10 @@ class Play:
     escalate: MessageStep | None = None
     started_by: StartedBy | None = None
     written: str = field(default="[]", repr=False, compare=False)
+    tasks: tuple[TaskStep, ...] = field(init=False, repr=False, compare=False)      # what it asks of a person
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", tuple(step for step in self.steps if isinstance(step, TaskStep)))
 
     @property
     def recurring(self) -> bool:
@@ -135,10 +139,6 @@ class Play:
         recovered = (recovery_alert(self.recovered_to),) if self.recovered_to else ()
         return self.triggers + tier + recovered
 
-    @property
-    def tasks(self) -> tuple[TaskStep, ...]:
-        """What it asks of a person."""
-        return tuple(step for step in self.steps if isinstance(step, TaskStep))
 
 PlaySteps = tuple[str, str]
 """A wording of a play's steps: the play's name and `Play.digest`."""

@@ -122,11 +122,13 @@ class Rulebook:
         return tuple(recovery_alert(tier.name) for tier in self.scorecard.tiers if tier.name in used)
 
     def with_existing(self, existing: Existing) -> Rulebook:
-        """The same rules, with one answer for accounts that match already."""
+        """The same rules, with one answer for accounts that match already. Plays for accounts that have recovered keep
+        theirs: who was never seen before has not recovered."""
         return replace(
             self,
             triggers=MappingProxyType({name: replace(one, existing=existing) for name, one in self.triggers.items()}),
-            plays=MappingProxyType({name: replace(one, existing=existing) for name, one in self.plays.items()}))
+            plays=MappingProxyType({name: one if one.recovered_to else replace(one, existing=existing)
+                                    for name, one in self.plays.items()}))
 
     def started_by(self, play: Play, group: str) -> StartedBy:
         """What sets a run of the play in motion that this alert started: as the play says, else as its trigger does."""

@@ -30,8 +30,7 @@ def fits(value: Any, rule: Any, whole: Mapping[str, Any]) -> bool:
     if not isinstance(rule, dict):
         return rule is True
     if "$ref" in rule:      # draft-07: what stands beside it does not count
-        name = rule["$ref"].removeprefix("#/definitions/")
-        return fits(value, whole.get("definitions", {}).get(name), whole)
+        return fits(value, _meant(rule["$ref"], whole), whole)
     for keyword, wanted in rule.items():
         if keyword in _TOLD or keyword.startswith("x-"):
             continue
@@ -39,6 +38,13 @@ def fits(value: Any, rule: Any, whole: Mapping[str, Any]) -> bool:
         if check is None or not check(value, wanted, rule, whole):
             return False
     return True
+
+
+def _meant(reference: str, whole: Any) -> Any:
+    """The part of the schema that `#/definitions/…` names; None where there is none."""
+    for name in reference.removeprefix("#/").split("/"):
+        whole = whole.get(name) if isinstance(whole, dict) else None
+    return whole
 
 
 def _type(value: Any, wanted: Any, rule: Any, whole: Any) -> bool:

@@ -67,7 +67,7 @@ class Changes:
         self.moved: list[Moved] = []
         self.left: dict[int, int] = {}      # place → the day on which the account left or will leave
 
-    def on(self, day: date) -> DayOfEvaluations:
+    def on(self, day: date) -> StandingDay:
         """The rows of one day."""
         if day < self._next - timedelta(days=1):
             self._begin()

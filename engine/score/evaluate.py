@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
 
 import pyarrow
 
@@ -20,6 +19,8 @@ from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluations import EveryDay, from_epoch, to_epoch
 from forestall.engine.score.queries import Query
+
+_PLAIN = (pyarrow.float64(), pyarrow.string(), pyarrow.bool_())      # columns of these hold nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Evaluator:
             return {}
         table = self._run(history, self._details, min(accounts_by_day), max(accounts_by_day), wanted)
         names = [name.removeprefix("f_") for name in table.column_names if name.startswith("f_")]
-        values = zip(*(self._values(name, table[f"f_{name}"].to_pylist()) for name in names), strict=True)
+        values = zip(*(self._values(name, table[f"f_{name}"]) for name in names), strict=True)
         days = {day: from_epoch(day) for day in set(table["day"].to_pylist())}
         heads = zip(*(table[name].to_pylist() for name in ("account", "day", "score", "tier")), strict=True)
         return {(account, days[day]): Facts(account, days[day], score, tier, dict(zip(names, row, strict=True)))
@@ -115,21 +116,27 @@ class Evaluator:
         table = self._run(history, self._details, min(days), max(days), wanted,
                           ("account", "day", "score", *(f"f_{name}" for name in kept[1:])))
         place = {to_epoch(day): at for at, day in enumerate(days)}
-        at = [place[day] for day in table["day"].to_pylist()]
         owners = table["account"].to_pylist()
-        found: dict[str, dict[str, list[Value]]] = {
-            account: {name: [None] * len(days) for name in kept} for account in set(owners)}
+        first = {account: number * len(days) for number, account in enumerate(dict.fromkeys(owners))}
+        at = [first[account] + place[day] for account, day in zip(owners, table["day"].to_pylist(), strict=True)]
+        found: dict[str, dict[str, list[Value]]] = {account: {} for account in first}
         for name in kept:
-            values = table["score" if name == "score" else f"f_{name}"].to_pylist()
-            for account, day, value in zip(owners, at, self._values(name, values), strict=True):
-                found[account][name][day] = value
+            values: list[Value] = [None] * (len(days) * len(first))
+            for index, value in zip(at, self._values(name, table["score" if name == "score" else f"f_{name}"]),
+                                    strict=True):
+                values[index] = value
+            for account, begin in first.items():
+                found[account][name] = values[begin:begin + len(days)]
         return found
 
-    def _values(self, name: str, values: list[Any]) -> list[Value]:
+    def _values(self, name: str, column: pyarrow.ChunkedArray) -> list[Value]:
         """The values of one column, each in the type of its kind."""
-        metric = self.rulebook.catalogue.metrics.get(name)
+        metric, values = self.rulebook.catalogue.metrics.get(name), column.to_pylist()
         if metric is not None and metric.kind is Kind.DATE:
-            return [from_epoch(value) if isinstance(value, int) else None for value in values]
+            dates = {value: from_epoch(value) if isinstance(value, int) else None for value in set(values)}
+            return [dates[value] for value in values]
+        if column.type in _PLAIN:
+            return values      # type: ignore[no-any-return]
         return [value if isinstance(value, (float, str, bool)) else None for value in values]
 
     def _run(self, history: History, query: Query, first: date, last: date,

@@ -54,8 +54,8 @@ class Agenda:
         indices = [self._conditions.applies_to(play.name) for play in self._rulebook.plays_for(alert)]
         return _both(index for index in indices if index is not None)
 
-    def watched(self, alerts: Iterable[Alert], runs: Iterable[PlayRun], day: date) -> Watched:
-        """What an account with these alerts and runs waits for after `day`."""
+    def watched(self, alerts: Iterable[Alert], runs: Iterable[PlayRun], truths: int, day: date) -> Watched:
+        """What an account with these alerts and runs, and these truths on `day`, waits for after it."""
         true, no_longer, flips, moves, kept = self.whens, 0, 0, False, False
         days: list[date] = []
         for alert in alerts:
@@ -88,9 +88,20 @@ class Agenda:
                 continue
             kept = kept or under_way(run)
             moves = moves or (play.recurring and run.status is RunStatus.RUNNING)
-            true |= self._true_of_run(run, play)
+            news = self._true_of_run(run, play)
+            if news & truths:      # it was true before anybody waited for it
+                days.append(day + ONE_DAY)
+            true |= news
             days.extend(self._days_of_run(run, play, day))
         return Watched(true, no_longer, flips, moves, kept, max(min(days), day + ONE_DAY) if days else None)
+
+    def rested(self, alert: Alert, day: date) -> bool:
+        """Whether an alert is closed and may open again from `day` on as if it had never been open."""
+        if alert.status is not AlertStatus.CLEAR:
+            return False
+        trigger = self._rulebook.triggers.get(alert.trigger)
+        return day >= alert.opened_on + timedelta(
+            days=trigger.cooldown if trigger else self._rulebook.tier_cooldown)
 
     def _days_of_alert(self, alert: Alert, trigger: Trigger | None, day: date) -> Iterator[date]:
         rules = self._rulebook

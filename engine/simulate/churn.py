@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
-from statistics import fmean, median
+from statistics import median
 
 from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.rulebook import Rulebook
@@ -42,6 +42,7 @@ LEAST = 10           # fewer churned accounts, openings or alerted accounts than
 AHEAD = (30, 60, 90)
 FARTHEST = 120       # an alert longer ago than this says nothing of a churn
 SCORE = "score"
+NEVER = date.max.toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,9 @@ class Watch:
                 self._below.add(account)
                 self._falls.add(SCORE, account, decisions.day)
 
-    def openings(self) -> dict[str, list[tuple[date, str]]]:
+    def openings(self) -> dict[str, Iterator[tuple[date, str]]]:
         """Alert → the day and account of each opening, in the order of the rules, the score last."""
-        found = {alert: list(self._openings.of(alert)) for alert in self._alerts}
-        return found | {SCORE: list(self._falls.of(SCORE))}
+        return {alert: self._openings.of(alert) for alert in self._alerts} | {SCORE: self._falls.of(SCORE)}
 
 
 def against_churn(base: Watch | None, candidate: Watch, records: Mapping[str, Record], span: Span, *,
@@ -108,119 +108,118 @@ def against_churn(base: Watch | None, candidate: Watch, records: Mapping[str, Re
     """
     judge = Judge(records, span, horizon)
     through = min(span.last, span.end - timedelta(days=horizon))
-    return Churn(horizon=horizon, churned=len(judge.churned), least=LEAST,
+    return Churn(horizon=horizon, churned=judge.churned, least=LEAST,
                  base=None if base is None else judge.all(base.openings()),
                  candidate=judge.all(candidate.openings()), sweep=tuple(sweep), swept=swept,
                  through=through if through >= span.first else None)
 
 
 class Judge:
-    """Judges alerts over one span of days by the definitions above."""
+    """Judges alerts over one span of days by the definitions above. Days are counted as ordinals inside."""
 
     def __init__(self, records: Mapping[str, Record], span: Span, horizon: int = HORIZON) -> None:
-        self._records, self._span, self._horizon = records, span, horizon
-        self.churned = {account: record.churned_on for account, record in records.items()
-                        if record.churned_on is not None and self._counts(record, record.churned_on)}
+        self._horizon = horizon
+        self._first, self._last, self._end = (one.toordinal() for one in (span.first, span.last, span.end))
+        self._records = {account: (one.first.toordinal(), one.last.toordinal(),
+                                   NEVER if one.churned_on is None else one.churned_on.toordinal())
+                         for account, one in records.items()}
+        self._churned = {account: on for account, (first, last, on) in self._records.items()
+                         if on <= min(self._last + horizon, self._end)
+                         and max(self._first, first) <= min(self._last, last, on - 1)}
         self._base_rates = self._rates_by_day()
+
+    @property
+    def churned(self) -> int:
+        """How many accounts left so that they could have been caught."""
+        return len(self._churned)
 
     def all(self, openings: Mapping[str, Iterable[tuple[date, str]]]) -> tuple[Caught, ...]:
         """Every alert, in this order; those that are tested together are corrected for one another."""
-        first, last = self._span.first, self._span.last
-        by_alert: dict[str, dict[str, list[date]]] = {alert: {} for alert in openings}
-        for alert, some in openings.items():
-            for day, account in some:
-                if first <= day <= last and account in self._records:
-                    by_alert[alert].setdefault(account, []).append(day)
         found: list[Caught] = []
         probabilities: dict[str, float] = {}
-        for alert, days in by_alert.items():
-            caught, probability = self._one(alert, {account: sorted(set(some)) for account, some in days.items()})
+        for alert, some in openings.items():
+            days: dict[str, set[int]] = defaultdict(set)
+            for day, account in some:
+                number = day.toordinal()
+                if self._first <= number <= self._last and account in self._records:
+                    days[account].add(number)
+            caught, probability = self._one(alert, {account: sorted(there) for account, there in days.items()})
             found.append(caught)
             if probability is not None:
                 probabilities[alert] = probability
         better = holm(probabilities)
         return tuple(replace(one, better_than_chance=better.get(one.alert)) for one in found)
 
-    def _one(self, alert: str, days: Mapping[str, Sequence[date]]) -> tuple[Caught, float | None]:
+    def _one(self, alert: str, days: Mapping[str, Sequence[int]]) -> tuple[Caught, float | None]:
         """One alert by the days on which it opened, and how probable that is by chance (None: too little to judge)."""
-        outcomes: dict[str, list[bool]] = defaultdict(list)
-        expected: list[float] = []
-        left_out = 0
+        outcomes: list[tuple[int, int]] = []
+        expected = 0.0
         for account, some in days.items():
+            hits = cases = 0
             for day in some:
-                outcome = self._outcome(self._records[account], day)
-                if outcome is None:
-                    left_out += 1
-                    continue
-                outcomes[account].append(outcome)
-                expected.append(self._base_rates[(day - self._span.first).days])
-        leads = [lead for account, on in self.churned.items()
-                 if (lead := self._lead(days.get(account, ()), on)) is not None]
-        hits, worth = sum(map(sum, outcomes.values())), effective(outcomes.values())
-        chance = fmean(expected) if expected else None
+                outcome = self._outcome(account, day)
+                if outcome is not None:
+                    hits += outcome
+                    cases += 1
+                    expected += self._base_rates[day - self._first]
+            if cases:
+                outcomes.append((hits, cases))
+        leads = [lead for account, on in self._churned.items()
+                 if account in days and (lead := self._lead(days[account], on))]
+        hits, cases = sum(some for some, _ in outcomes), sum(some for _, some in outcomes)
+        worth, chance = effective(outcomes), expected / cases if cases else None
         caught = Caught(
-            alert=alert, caught=len(leads), missed=len(self.churned) - len(leads), false_alarms=len(expected) - hits,
-            left_out=left_out, precision=rate(hits, len(expected), worth), recall=rate(len(leads), len(self.churned)),
-            lead=median(leads) if leads else None, lead_range=_middle_half(leads),
-            ahead={ahead: self._ahead(days, ahead) for ahead in AHEAD}, chance=chance, better_than_chance=None)
-        if chance is None or min(len(self.churned), len(outcomes)) < LEAST:
+            alert=alert, caught=len(leads), missed=self.churned - len(leads), false_alarms=cases - hits,
+            left_out=sum(map(len, days.values())) - cases, precision=rate(hits, cases, worth),
+            recall=rate(len(leads), self.churned), lead=median(leads) if leads else None,
+            lead_range=_middle_half(leads), ahead={ahead: self._ahead(days, ahead) for ahead in AHEAD}, chance=chance,
+            better_than_chance=None)
+        if chance is None or min(self.churned, len(outcomes)) < LEAST:
             return caught, None
-        return caught, beyond(hits / len(expected), chance, worth)
+        return caught, beyond(hits / cases, chance, worth)
 
-    def _counts(self, record: Record, on: date) -> bool:
-        """Whether an account that left on this day is one of those that could be caught."""
-        span = self._span
-        return (on <= min(span.last + timedelta(days=self._horizon), span.end)
-                and max(span.first, record.first) <= min(span.last, record.last, on - timedelta(days=1)))
-
-    def _outcome(self, record: Record, day: date) -> bool | None:
+    def _outcome(self, account: str, day: int) -> bool | None:
         """Whether the account left within the horizon after the day; None when that cannot be known."""
-        until = day + timedelta(days=self._horizon)
-        if until > self._span.end or (record.churned_on is not None and record.churned_on <= day):
+        _, last, on = self._records[account]
+        until = day + self._horizon
+        if until > self._end or on <= day:
             return None
-        if record.churned_on is not None:
-            return record.churned_on <= until
-        return False if until <= record.last else None
+        return on <= until if on < NEVER or until <= last else None
 
     def _rates_by_day(self) -> list[float]:
         """Of the accounts at risk whose outcome can be known, the share that left within the horizon after each day."""
-        length = (self._span.last - self._span.first).days + 1
+        length = self._last - self._first + 1
         risk, left = [0] * (length + 1), [0] * (length + 1)
-        horizon = timedelta(days=self._horizon)
-        for record in self._records.values():
-            begin = max(record.first, self._span.first)
-            end = min(record.last, self._span.last, self._span.end - horizon)
-            on = record.churned_on
-            end = min(end, on - timedelta(days=1) if on is not None else record.last - horizon)
+        known = min(self._last, self._end - self._horizon)
+        for first, last, on in self._records.values():
+            begin = max(first, self._first)
+            end = min(last, known, on - 1 if on < NEVER else last - self._horizon)
             self._mark(risk, begin, end)
-            if on is not None:
-                self._mark(left, max(begin, on - horizon), end)
+            self._mark(left, max(begin, on - self._horizon), end)
         rates, at_risk, leaving = [], 0, 0
         for more_at_risk, more_leaving in zip(risk[:length], left[:length], strict=True):
             at_risk, leaving = at_risk + more_at_risk, leaving + more_leaving
             rates.append(leaving / at_risk if at_risk else 0.0)
         return rates
 
-    def _mark(self, changes: list[int], begin: date, end: date) -> None:
+    def _mark(self, changes: list[int], begin: int, end: int) -> None:
         if begin <= end:
-            changes[(begin - self._span.first).days] += 1
-            changes[(end - self._span.first).days + 1] -= 1
+            changes[begin - self._first] += 1
+            changes[end - self._first + 1] -= 1
 
-    def _lead(self, days: Sequence[date], on: date) -> int | None:
+    def _lead(self, days: Sequence[int], on: int) -> int | None:
         """The days from the first opening within the horizon to the day of leaving; None: there was none."""
-        place = bisect_left(days, on - timedelta(days=self._horizon))
-        return (on - days[place]).days if place < len(days) and days[place] < on else None
+        place = bisect_left(days, on - self._horizon)
+        return on - days[place] if place < len(days) and days[place] < on else None
 
-    def _ahead(self, days: Mapping[str, Sequence[date]], ahead: int) -> Rate:
+    def _ahead(self, days: Mapping[str, Sequence[int]], ahead: int) -> Rate:
         hits = cases = 0
-        for account, on in self.churned.items():
-            record = self._records[account]
-            since = on - timedelta(days=max(FARTHEST, self._horizon))
-            until = on - timedelta(days=ahead)
-            if max(since, record.first, self._span.first) > min(until, record.last, self._span.last):
-                continue
-            cases += 1
-            hits += any(since <= day <= until for day in days.get(account, ()))
+        for account, on in self._churned.items():
+            first, last, _ = self._records[account]
+            since, until = on - max(FARTHEST, self._horizon), on - ahead
+            if max(since, first, self._first) <= min(until, last, self._last):
+                cases += 1
+                hits += any(since <= day <= until for day in days.get(account, ()))
         return rate(hits, cases)
 
 

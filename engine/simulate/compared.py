@@ -10,6 +10,7 @@ from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions
+from forestall.engine.model.trigger import Existing
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import DayOfEvaluations
@@ -57,7 +58,8 @@ def compare(base: Side | None, candidate: Side, directory: Directory, history: H
     book = read_book(Evaluator(candidate.rulebook, engine), directory, history, asked)
     warm_up = _warm_up(base, candidate, history, asked)
     run = _Run(both, directory, book, asked, listeners or Listeners())
-    for days in both.days(directory, history, asked.first - timedelta(days=warm_up), asked.last, progress):
+    begin, existing = asked.first - timedelta(days=warm_up), Existing.OPEN if warm_up else None
+    for days in both.days(directory, history, begin, asked.last, progress, existing=existing):
         run.add(days)
     return run.answer(base, candidate, history, engine, warm_up)
 

@@ -224,7 +224,7 @@ class Caught:
 
     Accounts that churned in the period are caught when an alert opened within the horizon before; openings without
     churn within the horizon after them are false alarms. Openings whose horizon passes the end of the record are left
-    out.
+    out. `churn.py` has the whole definitions.
     """
 
     alert: str
@@ -237,7 +237,7 @@ class Caught:
     lead: float | None             # median days from the first opening within the horizon to the churn
     lead_range: tuple[int, int] | None      # the middle half
     ahead: Mapping[int, Rate]      # share caught at least 30, 60, 90 days ahead
-    chance: float | None           # precision that alerts at random days would have (the base rate of the horizon)
+    chance: float | None           # precision that alerts on other accounts of the same days would have (base rate)
     better_than_chance: bool | None      # None: too little to judge
 
 

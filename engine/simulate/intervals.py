@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from statistics import NormalDist
 
@@ -27,21 +27,21 @@ def rate(hits: int, cases: int, worth: float | None = None) -> Rate:
     return Rate(share, 0.0 if not hits else max(low, 0.0), 1.0 if hits == cases else min(high, 1.0), cases)
 
 
-def effective(groups: Iterable[Sequence[bool]]) -> float:
-    """How many independent cases these are worth, of which those of one group go together.
+def effective(groups: Sequence[tuple[int, int]]) -> float:
+    """How many independent cases these are worth, of which those of one group (hits, cases) go together.
 
     The cases divided by the design effect (Kish, Survey Sampling, 1965): how much the sums of the groups scatter more
     than independent cases would. Never more than there are. Where all cases are alike nothing can be estimated: then
     the cases of a group count as one.
     """
-    several = [group for group in groups if group]
-    cases, hits = sum(map(len, several)), sum(map(sum, several))
+    cases = sum(some for _, some in groups)
+    hits = sum(some for some, _ in groups)
     if not cases:
         return 0.0
     share = hits / cases
     if hits in (0, cases):
-        return cases ** 2 / sum(len(group) ** 2 for group in several)
-    scatter = sum((sum(group) - share * len(group)) ** 2 for group in several)
+        return cases ** 2 / sum(some * some for _, some in groups)
+    scatter = sum((here - share * some) ** 2 for here, some in groups)
     return cases / max(scatter / (cases * share * (1 - share)), 1.0)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-from forestall.engine.intervene.day import Decided, believed, decide, decide_day, lost, truths
+from forestall.engine.intervene.day import Decided, believed, decide, decide_day, lost, truths, under_way
 from forestall.engine.intervene.holding import USUAL, Circumstances
-from forestall.engine.model.alert import Alert
+from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import PlayRun, Silence, SilenceReason
 from forestall.engine.model.people import Directory
 from forestall.engine.model.remembered import EMAILS_REMEMBERED
@@ -46,6 +46,7 @@ class Ledger:
         self._changes: Changes | None = None
         self._common = state      # what concerns nobody in particular; at first, and between stretches, all of it
         self._last: Decisions | None = None
+        self._replaced: dict[tuple[str, str], Alert | None] = {}      # what the last day made other alerts of
 
     def decide(self, seen: StandingDay, rulebook: Rulebook | None = None) -> Decided:
         """One more day. `rulebook`: other rules for this day, of the same conditions; only where a stretch begins."""
@@ -70,9 +71,22 @@ class Ledger:
         """What is remembered after the last day, as `State.after` gives it."""
         if self._changes is None or self._last is None:
             return self._common
-        accounts = sorted({*self._tiers, *self._alerts, *self._runs, *self._sent})
-        return replace(self._part(accounts), today=Counts().plus(self._last.deliveries, self._last.day),
-                       churned=dict(self._churned))
+        accounts = sorted({*self._tiers, *self._alerts, *self._sent, *self._runs})
+        part = self._part(accounts)
+        resting = {(account, name): alert for account, alerts in self._old_alerts.items()
+                   for name, alert in alerts.items() if remembered(alert, self._last.day)}
+        runs = kept_runs((*part.runs, *(run for runs in self._old_runs.values() for run in runs)))
+        return replace(part, alerts={**resting, **part.alerts}, runs=runs, churned=dict(self._churned),
+                       today=Counts().plus(self._last.deliveries, self._last.day))
+
+    def alert_before(self, account: str, name: str) -> Alert | None:
+        """An alert as it was when the last day began."""
+        if (account, name) in self._replaced:
+            return self._replaced[account, name]
+        return self._alert(account, name)
+
+    def _alert(self, account: str, name: str) -> Alert | None:
+        return self._alerts.get(account, {}).get(name) or self._old_alerts.get(account, {}).get(name)
 
     # -- a stretch begins --------------------------------------------------------------------------------------------
 
@@ -82,12 +96,15 @@ class Ledger:
         decided = decide_day(rulebook, self._conditions, self._directory, before, seen, self._known)
         after = before.after(decided.decisions)
         self._changes, self._last = seen.changes, decided.decisions
+        self._replaced = {key: before.alerts.get(key) for key in after.alerts}
         self._common = replace(after, tiers={}, alerts={}, runs=(), last_sent={})
         self._tiers, self._sent, self._churned = dict(after.tiers), dict(after.last_sent), dict(after.churned)
         self._alerts: dict[str, dict[str, Alert]] = {}
         for (account, name), alert in after.alerts.items():
             self._alerts.setdefault(account, {})[name] = alert
         self._runs: dict[str, tuple[PlayRun, ...]] = _by_account(after.runs)
+        self._old_alerts: dict[str, dict[str, Alert]] = {}      # nothing of the days to come turns on these
+        self._old_runs: dict[str, tuple[PlayRun, ...]] = {}
         self._watched: dict[str, Watched] = {}
         self._by_day: dict[date, list[str]] = {}
         for account in {*self._alerts, *self._runs}:
@@ -181,11 +198,21 @@ class Ledger:
                 self._tiers[account] = tier
             else:
                 self._tiers.pop(account, None)
+        self._replaced = {}
         for alert in changed_alerts(decisions):
-            self._alerts.setdefault(alert.account, {})[alert.trigger] = alert
+            own = self._alerts.setdefault(alert.account, {})
+            self._replaced[alert.account, alert.trigger] = self._alert(alert.account, alert.trigger)
+            own[alert.trigger] = alert
+            self._old_alerts.get(alert.account, {}).pop(alert.trigger, None)
         for account, changed in _by_account(decisions.runs).items():
             runs = {identity(run): run for run in (*self._runs.get(account, ()), *changed)}
-            self._runs[account] = kept_runs(runs.values())
+            old = self._old_runs.get(account)
+            if old:
+                kept = kept_runs((*runs.values(), *old))
+                self._old_runs[account] = tuple(run for run in old if run in kept)
+                self._runs[account] = tuple(run for run in kept if identity(run) in runs)
+            else:
+                self._runs[account] = kept_runs(runs.values())
         for delivery in decisions.deliveries:
             if counts_as_email(delivery):
                 self._sent[delivery.account] = (*self._sent.get(delivery.account, ()), delivery.day)
@@ -197,14 +224,38 @@ class Ledger:
         self._stand(one for one in decisions.silences if one.account in looked)
 
     def _watch(self, account: str, day: date) -> None:
+        self._put_away(account, day)
         alerts, runs = self._alerts.get(account), self._runs.get(account, ())
         if not alerts and not runs:
             self._watched.pop(account, None)
             return
-        watched = self._agenda.watched(alerts.values() if alerts else (), runs, day)
+        assert self._changes is not None      # a stretch has begun
+        place = self._changes.places.get(account)
+        truths = self._changes.truths[place] if place is not None else 0
+        watched = self._agenda.watched(alerts.values() if alerts else (), runs, truths, day)
         self._watched[account] = watched
         if watched.on is not None:
             self._by_day.setdefault(watched.on, []).append(account)
+
+    def _put_away(self, account: str, day: date) -> None:
+        """Alerts that are closed and rested, and runs that answer no open alert: only `state` still tells of them."""
+        alerts = self._alerts.get(account, {})
+        for name in [name for name, alert in alerts.items() if self._agenda.rested(alert, day)]:
+            self._old_alerts.setdefault(account, {})[name] = alerts.pop(name)
+        if account in self._alerts and not alerts:
+            del self._alerts[account]
+        runs = self._runs.get(account)
+        if runs:
+            since = min((alert.opened_on for alert in alerts.values() if alert.status is AlertStatus.OPEN),
+                        default=date.max)
+            over = [run for run in runs if run.occurrence < since and not under_way(run)]
+            if over:
+                self._old_runs[account] = kept_runs((*self._old_runs.get(account, ()), *over))
+                stay = tuple(run for run in runs if run not in over)
+                if stay:
+                    self._runs[account] = stay
+                else:
+                    del self._runs[account]
 
     def _stand(self, silences: Iterable[Silence]) -> None:
         """Keep those that will be said again."""

@@ -129,9 +129,8 @@ class Matching:
             truth = self._truth(1 - number, name, there)
         change = Change.UNJUDGED if truth is Truth.UNKNOWN else Change.GONE if number == 0 else Change.NEW
         tiers = ((here.tier if here else "") or "", (there.tier if there else "") or "")
-        state = both[1 - number].before
         return Changed(account, alert, day, change, number == 0, tiers if number == 0 else (tiers[1], tiers[0]), truth,
-                       state.alerts.get((account, name)) if name is not None else None)
+                       both[1 - number].alert_before(account, name) if name is not None else None)
 
     def _truth(self, number: int, name: str, row: AccountDay | None) -> Truth | None:
         side = self._sides[number]

@@ -37,6 +37,7 @@ class FirstDay:
 def first_day(base: OneDay, candidate: Rulebook, engine: Engine, directory: Directory, history: History) -> FirstDay:
     """The day of the base decided by the candidate: as a pass does it, with guards on that nobody answers."""
     state, day = base.before, base.decided.decisions.day
+    assert state is not None      # it is the last day
     begun = needed(candidate, steps_under_way(state)) & state.begun.keys()
     evaluator = Evaluator(with_begun(candidate, {key: state.begun[key] for key in begun}), engine)
     seen = evaluator.evaluate(history, day, day).on(day)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 from forestall.engine.detect.history import History, Progress, quiet
@@ -12,31 +14,37 @@ from forestall.engine.model.people import Directory
 from forestall.engine.model.state import State
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import Evaluations
+from forestall.engine.simulate.ledger import Ledger
 
 DAYS_AT_ONCE = 186      # evaluated together; a longer period is taken in pieces, so that memory stays flat
 
 
 def replay(evaluator: Evaluator, directory: Directory, history: History, first: date, last: date, *,
-           state: State | None = None, progress: Progress = quiet) -> Iterator[Decided]:
+           state: State | None = None, approve: bool = True, silences: bool = True,
+           progress: Progress = quiet) -> Iterator[Decided]:
     """What each day from `first` through `last` decides, beginning from `state` (None: from nothing).
 
-    The days of the history hold only what was known by the end of each, so nothing looks ahead.
+    The days of the history hold only what was known by the end of each, so nothing looks ahead. `approve`: what the
+    blast guard holds starts at once, and is only counted. `silences` False: those that say the same as on the day
+    before are left out.
     """
     whole = (last - first).days + 1
-    current = state or State()
+    ledger = Ledger(evaluator.rulebook, evaluator.conditions, directory, state or State(),
+                    Circumstances(approve=approve), silences=silences)
     for start in range(0, whole, DAYS_AT_ONCE):
         begin = first + timedelta(days=start)
         end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
         evaluations = evaluator.changes(history, begin, end, progress)
-        for decided, after in fold(evaluator, directory, evaluations, begin, end, current):
-            current = after
-            progress("replay", (decided.decisions.day - first).days + 1, whole)
+        for number in range((end - begin).days + 1):
+            with undisturbed():
+                decided = ledger.decide(evaluations.on(begin + timedelta(days=number)))
+            progress("replay", start + number + 1, whole)
             yield decided
 
 
 def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, first: date, last: date, state: State,
          *, holdouts: bool = True) -> Iterator[tuple[Decided, State]]:
-    """The same over evaluations that are at hand; each day with the state after it."""
+    """The same over evaluations that are at hand, with the whole state after each day: for a few accounts."""
     day = first
     while day <= last:
         decided = decide_day(evaluator.rulebook, evaluator.conditions, directory, state, evaluations.on(day),
@@ -44,3 +52,15 @@ def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, f
         state = state.after(decided.decisions)
         yield decided, state
         day += timedelta(days=1)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without the search for dead cycles, which would look through all that is remembered again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

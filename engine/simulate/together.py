@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import repeat
 
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.intervene.day import Decided
+from forestall.engine.intervene.holding import Circumstances
+from forestall.engine.model.alert import Alert
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.model.trigger import Existing
+from forestall.engine.score.changes import StandingDay
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.score.evaluations import DayOfEvaluations, Evaluations
-from forestall.engine.simulate.replay import DAYS_AT_ONCE, fold
+from forestall.engine.score.evaluations import DayOfEvaluations
+from forestall.engine.simulate.ledger import Ledger
+from forestall.engine.simulate.replay import DAYS_AT_ONCE, undisturbed
 
 
 @dataclass(frozen=True, slots=True)
 class OneDay:
-    """One day of one side: what it decided, from which state, and what it saw."""
+    """One day of one side: what it decided and what it saw. `alert_before`: an alert of an account as it was when the
+    day began. `before`: all of the state then; only of the last day."""
 
     decided: Decided
-    before: State
     seen: DayOfEvaluations
+    alert_before: Callable[[str, str], Alert | None]
+    before: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +56,28 @@ class Together:
         self.candidate = Evaluator(candidate, engine, conditions=conditions)
 
     def days(self, directory: Directory, history: History, first: date, last: date,
-             progress: Progress = quiet) -> Iterator[BothDays]:
-        """Every day from `first` through `last`, from nothing. What matches on the first day counts as opened then."""
+             progress: Progress = quiet, *, existing: Existing | None = Existing.OPEN) -> Iterator[BothDays]:
+        """Every day from `first` through `last`, from nothing. `existing` says what becomes of accounts that match on
+        the first day; None: what the rules say."""
         whole = (last - first).days + 1
-        states: list[State] = [State(), State()]
+        ours = _ledger(self.candidate, directory)
+        theirs = _ledger(self.base, directory) if self.base else None
         for start in range(0, whole, DAYS_AT_ONCE):
             begin = first + timedelta(days=start)
             end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
-            candidate = _Once(self.candidate.changes(history, begin, end, progress))
-            ours = _days(self.candidate, directory, candidate, begin, end, states[1])
-            if self.base is None:
-                theirs: Iterator[tuple[OneDay | None, State]] = repeat((None, State()))
-            else:
-                base = _Once(candidate if self.shared else self.base.changes(history, begin, end, progress),
-                             self.base.conditions)
-                theirs = _days(self.base, directory, base, begin, end, states[0])
-            for (one, after), (other, then) in zip(ours, theirs, strict=False):
-                states = [then, after]
-                day = one.seen.day
+            candidate = self.candidate.changes(history, begin, end, progress)
+            base = self.base.changes(history, begin, end, progress) if self.base and not self.shared else candidate
+            for number in range((end - begin).days + 1):
+                day = begin + timedelta(days=number)
+                with undisturbed():
+                    seen = candidate.on(day)
+                    mine = _day(self.candidate, ours, seen, existing if day == first else None, ending=day == last)
+                    other: OneDay | None = None
+                    if self.base and theirs:
+                        shown = seen.under(self.base.conditions) if self.shared else base.on(day)
+                        other = _day(self.base, theirs, shown, existing if day == first else None, ending=day == last)
                 progress("replay", (day - first).days + 1, whole)
-                yield BothDays(day, other, one)
+                yield BothDays(day, other, mine)
 
 
 def same_facts(one: Rulebook, other: Rulebook) -> bool:
@@ -96,31 +103,14 @@ def _united(one: Conditions, other: Conditions) -> tuple[Conditions, Conditions]
     return Conditions(tuple(expressions), one.index), Conditions(tuple(expressions), index)
 
 
-def _days(evaluator: Evaluator, directory: Directory, evaluations: _Once, first: date, last: date,
-          state: State) -> Iterator[tuple[OneDay, State]]:
-    """One side. On the very first day what matches already counts as opened, whatever the rules say of it."""
-    if state.previous_pass is None:
-        opening = Evaluator(evaluator.rulebook.with_existing(Existing.OPEN), evaluator.engine,
-                            conditions=evaluator.conditions)
-        for decided, after in fold(opening, directory, evaluations, first, first, state):
-            yield OneDay(decided, state, evaluations.on(first)), after
-            state = after
-        first += timedelta(days=1)
-    for decided, after in fold(evaluator, directory, evaluations, first, last, state):
-        yield OneDay(decided, state, evaluations.on(decided.decisions.day)), after
-        state = after
+def _ledger(evaluator: Evaluator, directory: Directory) -> Ledger:
+    return Ledger(evaluator.rulebook, evaluator.conditions, directory, State(), Circumstances(approve=True),
+                  silences=False)
 
 
-class _Once:
-    """Evaluations of which a day is made once, however often it is looked at; under other conditions if asked for."""
-
-    def __init__(self, evaluations: Evaluations, conditions: Conditions | None = None) -> None:
-        self._evaluations, self._conditions = evaluations, conditions
-        self._last: DayOfEvaluations | None = None
-
-    def on(self, day: date) -> DayOfEvaluations:
-        """The rows of one day."""
-        if self._last is None or self._last.day != day:
-            found = self._evaluations.on(day)
-            self._last = found if self._conditions is None else found.under(self._conditions)
-        return self._last
+def _day(evaluator: Evaluator, ledger: Ledger, seen: StandingDay, existing: Existing | None, *,
+         ending: bool) -> OneDay:
+    """One side."""
+    before = ledger.state() if ending else None
+    decided = ledger.decide(seen, None if existing is None else evaluator.rulebook.with_existing(existing))
+    return OneDay(decided, seen, ledger.alert_before, before)

@@ -36,22 +36,18 @@ def per_day(comparison: Comparison) -> Section:
     """What people get per day against the limits, and the figures of the charts."""
     together = [one for one in comparison.loads if not one.person]
     persons: dict[str, list[Load]] = {}
-    # Who gets the most stands first.
-    for one in sorted(comparison.loads, key=lambda load: (-load.candidate.peak, -load.candidate.mean)):
+    for one in comparison.loads:
         if one.person:
             persons.setdefault(one.what, []).append(one)
-    said = []
-    if comparison.loads:
-        said.append("`95 % of days`: on so many of the days it is no more than this.")
     over = [one for one in comparison.loads if _over(one)]
-    said += [f"{_named(one)}: {one.candidate.peak:,} on {day_of_year(one.candidate.peak_on)} is over the limit of "
-             f"{one.limit:,}." for one in over[:3]]
+    said = [f"{_named(one)}: {one.candidate.peak:,} on {day_of_year(one.candidate.peak_on)} is over the limit of "
+            f"{one.limit:,}." for one in over[:3]]
     if len(over) > 3:
         said.append(f"{len(over) - 3:,} more are over their limit; they are marked below.")
     tables = []
     if together:
         tables.append(_loads("Messages and tasks per day", "all accounts together", together))
-    tables += [_loads(f"{_capital(kind(one_line(what)))} per person and day", "person", some)
+    tables += [_loads(f"{_capital(kind(one_line(what)))} per person and day", "person", sorted(some, key=_least))
                for what, some in persons.items()]
     if comparison.days:
         columns = (Column("day"), Column("alerts opened", right=True), Column("messages and tasks", right=True))
@@ -64,7 +60,13 @@ def _loads(title: str, head: str, loads: list[Load]) -> Table:
     columns = [Column(head), Column("mean", right=True), Column("95 % of days", right=True),
                Column("peak", right=True), Column("peak on")] + [Column("limit", right=True)] * limited
     return Table(title, tuple(columns), tuple(_load(one, limited) for one in loads), folded=len(loads) > _LONG,
-                 marked=frozenset(row for row, one in enumerate(loads) if _over(one)))
+                 marked=frozenset(row for row, one in enumerate(loads) if _over(one)),
+                 more="" if loads[0].person else "95 % of days: on so many of the days it is no more than this.")
+
+
+def _least(one: Load) -> tuple[int, float]:
+    """Who gets the most stands first."""
+    return -one.candidate.peak, -one.candidate.mean
 
 
 def _over(one: Load) -> bool:

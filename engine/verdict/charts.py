@@ -59,7 +59,7 @@ def per_day(key: str, title: str, days: Sequence[DayCompared], pick: Callable[[D
     drawn = [*_levels(frame, marks), *_days(frame, days)]
     slot = 1 / len(days)
     drawn += [_box("gap", frame.x(number * slot), frame.above, frame.x(slot) - frame.x(0),
-                   frame.high - frame.above - frame.below) for number, one in enumerate(days) if one.day in set(gaps)]
+                   frame.high - frame.above - frame.below) for number, one in enumerate(days) if one.day in gaps]
     compared = any(one.base is not None for one in pairs)
     if len(days) <= _BARS:
         for number, one in enumerate(pairs):

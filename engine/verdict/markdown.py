@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from forestall.engine.simulate.comparison import Change, Comparison
 from forestall.engine.verdict.outline import Column, Section, Table
 from forestall.engine.verdict.sections import TITLE, sections
+from forestall.engine.verdict.sentence import total
 from forestall.engine.verdict.words import cut, one_line
 
 MARKER = "<!-- forestall -->"      # by it the comment is found again and replaced
@@ -59,7 +60,7 @@ def _lines(comparison: Comparison, most: int, accounts: bool) -> Iterator[str]:
 
 
 def _counted(comparison: Comparison) -> str:
-    count = sum(one.change is not Change.SAME for one in comparison.accounts)
+    count = sum(total(comparison, change) for change in Change if change is not Change.SAME)
     return f"{count:,} {'opening differs' if count == 1 else 'openings differ'}."
 
 

@@ -205,25 +205,26 @@ def _count(value: int | None) -> str:
 
 
 def _accounts(comparison: Comparison) -> Section:
-    alone = not loaded(comparison.base)
     tables = []
     for change, title in _LISTED.items():
         rows = [one for one in comparison.accounts if one.change is change]
         if rows:
-            tables.append(Table("Opened" if alone and change is Change.NEW else title, (
+            tables.append(Table(title, (
                 Column("account", wide=48), Column("alert", wide=48), Column("on", wide=30), Column("tier", wide=40),
                 Column("revenue", right=True), Column("segment", wide=24), Column("CSM", wide=24),
-                Column("why", below=True, wide=300)), tuple(_account(one, alone) for one in rows),
+                Column("why", below=True, wide=300)), tuple(map(_account, rows)),
                 folded=len(rows) > _LONG))
-    said = () if tables else (
-        "Without a base there is no difference to list; `forestall explain ACCOUNT` tells of one account."
-        if alone else "Every alert that opens on one side opens on the other, for the same account.",)
+    differ = sum(total(comparison, change) for change in _LISTED)
+    said = (f"Listed are the {len(comparison.accounts):,} worst of {differ:,} that differ.",) \
+        if len(comparison.accounts) < differ else () if tables else (
+        "Without a base there is no difference to list. What one account has is told by forestall explain."
+        if not loaded(comparison.base) else "Every alert that opens on one side opens on the other, for the same account.",)
     return Section("accounts", "Account by account", said, tuple(tables))
 
 
-def _account(one: AccountAlert, alone: bool) -> tuple[Cell, ...]:
+def _account(one: AccountAlert) -> tuple[Cell, ...]:
     before, after = (tier(name) if name else "" for name in one.tiers)
-    moved = before if before == after or not after else after if alone or not before else f"{before} → {after}"
+    moved = f"{before} → {after}" if before and after and before != after else after or before
     return (called(one.name, one.account), one_line(one.alert), _days(one), one_line(moved),
             NOTHING if one.revenue is None else figure(one.revenue), one_line(one.segment), one_line(one.csm),
             cut(one_line(one.reason), 1000))

@@ -77,7 +77,8 @@ def _main(comparison: Comparison) -> str:
                 f"{amount(days, 'day', 'days')} through {day(comparison.last)}, so there is nothing to tell of {who}")
     if not loaded(comparison.base):
         opened = sum(one.candidate or 0 for one in comparison.alerts)
-        return (f"{_unloaded(comparison.base)}these rules ({who}) would open "
+        named = "" if who == "rules" else f" ({who})"      # so is their folder called
+        return (f"{_unloaded(comparison.base)}these rules{named} would open "
                 f"{alerts(opened) if opened else 'no alert'} {where}{_load(comparison)}")
     new, gone = total(comparison, Change.NEW), total(comparison, Change.GONE)
     both = total(comparison, Change.SAME)

@@ -9,6 +9,12 @@ from forestall.engine.lint.lint import CODES
 
 ROOT = Path(__file__).parents[2]
 TASK = "      - task: {for: csm, to: crm, template: rescue_call}\n"
+EXECUTIVE_CALL = """      - task:
+          for: executive
+          to: crm
+          template: executive_call
+          done_when: days_since(last_spoken_on) <= 1
+"""
 OWNED = "    trigger: gone_silent\n    owner: csm\n"
 NOT_OWNED = "    trigger: gone_silent\n"
 # the code, the file, what stands there, what stands there instead, and the line that the finding is about
@@ -19,7 +25,7 @@ ON_RULES = [
      "when: not days_since_last_activity <= 60 and 90 > days_since_last_activity", "  gone_silent:"),
     ("task-on-healthy-tier", "playbook.yaml", "      - webhook: {to: in_app, template: nurture_in_app}\n", TASK,
      "  nurture:"),
-    ("nobody-on-worst-tier", "playbook.yaml", "      - task: {for: executive, to: crm, template: executive_call}\n", "",
+    ("nobody-on-worst-tier", "playbook.yaml", EXECUTIVE_CALL, "",
      "  executive_save:"),
     ("many-customer-triggers", "triggers.yaml", "# lint: allow many-customer-triggers", "#", "triggers:"),
     ("tier-without-play", "playbook.yaml", "    tier: monitor\n", "    tier: at_risk\n", "  monitor: 60-79"),
@@ -165,7 +171,7 @@ def test_strict_fails_where_there_is_advice(project: Path, forestall) -> None:
     done = forestall("lint", "--project", project, "--strict")
     assert done.code == 1
     assert "play win_back has no owner. [play-without-owner]" in done.out
-    assert "1 note, 5 excused by a comment." in done.out
+    assert "1 note, 6 excused by a comment." in done.out
     assert "There is no history yet" in done.out
 
 

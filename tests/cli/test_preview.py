@@ -20,6 +20,7 @@ import pytest
 from slack_sdk.models.blocks import Block
 
 from forestall.adapters.channels.mail import compose
+from forestall.engine.intervene.preview import sending
 from forestall.engine.intervene.writing import Writer
 from forestall.engine.message.shown import as_text
 from forestall.engine.message.story import Story
@@ -50,8 +51,8 @@ def everything(project: Project) -> Written:
                         "channel", "to@x.example", step.template, step.to == "contact", "at_risk", "Dana Ott",
                         "dana@example.com", "dana")
 
-    deliveries = [planned(owner, play, step) for play in project.rulebook.plays.values() for step in play.steps
-                  if isinstance(step, MessageStep) for owner in accounts]
+    deliveries = [planned(owner, play, step) for play in project.rulebook.plays.values() for step in sending(play)
+                  for owner in accounts]
     writer = Writer(project.evaluator, project.directory, project.history, deliveries)
     return [(one, writer.message(one), writer.story(one)) for one in deliveries]
 
@@ -90,7 +91,7 @@ def test_every_message_of_the_shipped_rules(project: Project, everything: Writte
             assert not any((story.changes, story.charts, story.ahead, story.stakes))
             assert not re.search(r"health score|At Risk|Churning|play ", made.text), delivery.template
     assert charts > 50
-    slack = {step.template for play in project.rulebook.plays.values() for step in play.steps
+    slack = {step.template for play in project.rulebook.plays.values() for step in sending(play)
              if isinstance(step, SlackStep)}
     assert {one.template for one, made, _ in everything if made.blocks} == slack
 

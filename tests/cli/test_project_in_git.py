@@ -36,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, forestall) -> Path:
     return folder
 
 
-def run(folder: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, script: str, fails: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """As a step of a workflow runs: bash that stops at the first failure."""
     assert BASH is not None
     known = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "NO_COLOR": "1"}
@@ -44,7 +44,7 @@ def run(folder: Path, script: str, **environment: str) -> subprocess.CompletedPr
     known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run([BASH, "-e", "-c", script], cwd=folder, env={**os.environ, **known, **environment}, text=True,
                           capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == fails, f"{script}\n{done.stdout}\n{done.stderr}"
     return done
 
 
@@ -101,10 +101,12 @@ def written(project: Path, tmp_path: Path) -> Path:
 def test_the_comment_says_what_changes_and_what_it_would_have_brought(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
     assert text.startswith("<!-- forestall -->\n")
-    for words in ("### What changes", "`cooldown` of trigger sponsor_changed was 30 days, and is now 45 days.",
-                  "### What these rules would have done", "Replay of ", "For commit abc123. Nothing was sent."):
+    for words in ("**Merging ", "#### On merge", "### What changes",
+                  "`cooldown` of trigger sponsor_changed was 30 days, and is now 45 days.",
+                  "For commit abc123. Nothing was sent."):
         assert words in text
-    assert text.count("```") == 4
+    assert "made-up-" not in text      # no account
+    assert text.count("```") == 2
     assert len(text.encode()) < 60_000
 
 
@@ -116,7 +118,21 @@ def test_without_data_the_comment_says_so(project: Path, tmp_path: Path) -> None
     assert "no-such-commit: this is neither a revision in git nor a folder." in text
     assert "accounts.csv" in text
     assert "[no-file]" in text
-    assert "Replay of" not in text
+    assert "### What these rules would have done" in text
+    run(copy, steps(project, "comment")["Budget"])
+
+
+def test_a_broken_limit_fails_the_job_after_the_comment(project: Path, tmp_path: Path, written: Path) -> None:
+    copy = Path(shutil.copytree(project, tmp_path / "copy"))
+    run(copy, steps(project, "comment")["Budget"])
+    playbook = copy / "rules" / "playbook.yaml"
+    playbook.write_text(playbook.read_text().replace("  per_play: 200 ", "  per_play: 1 "))
+    base = run(copy, "git rev-parse HEAD").stdout.strip()
+    run(copy, steps(project, "comment")["Write"], BASE=base, GITHUB_SHA="abc123",
+        GITHUB_STEP_SUMMARY=str(tmp_path / "again.md"))
+    assert "over budget" in (copy / "comment.md").read_text()
+    done = run(copy, steps(project, "comment")["Budget"], fails=3)
+    assert done.stdout.startswith("Over budget: starts per day of ")
 
 
 def test_the_comment_is_written_once_and_then_brought_up_to_date(project: Path, written: Path, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_whoever_began_goes_on_with_the_old_steps_and_whoever_begins_gets_the_ne
     assert (book.run("acme").done_by, book.run("cord").done_by) == ("done_when", ""), "only the old task says when"
     assert book.run("bolt").reason == "stop_if: mood >= 50"
     assert "stop_if: mood >= 50" in book.explain("bolt", 4)
+    assert "done on 9 January, say the facts" in book.explain("acme", 4)
     assert {row.status.value for row in book.rows()} == {"sent"}
 
 
@@ -163,6 +164,7 @@ def test_a_reminder_and_an_escalation_say_that_they_are_one(book: Book) -> None:
     assert header["text"]["text"] == "Overdue: Call Acme"
     assert first["text"]["text"] == "*Overdue since 7 January 2026.*"
     assert json.loads(book.rows()[1].message.body)["due"] == "2026-01-07"
+    assert "overdue since 7 January, escalated on 8 January" in book.explain("acme", 3)
     assert "remind" not in book.rows()[0].message.text.casefold(), "a customer never hears of it"
 
 

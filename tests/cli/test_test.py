@@ -184,7 +184,7 @@ def test_the_shipped_stories_reach_everything(tmp_path: Path, forestall) -> None
     document = forestall("test", "--project", tmp_path / "x", "--coverage", "--format", "json").document("test")
     assert {name: found["missing"] for name, found in document["coverage"].items()} == {
         "triggers": [], "tiers": [], "plays": [], "steps": [], "reasons": []}
-    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "budget", "snoozed", "guard"]
+    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "budget", "snoozed", "guard", "no template"]
 
 
 def test_coverage_says_what_no_story_reaches(project: Path, forestall) -> None:
@@ -195,11 +195,11 @@ def test_coverage_says_what_no_story_reaches(project: Path, forestall) -> None:
     assert " inactivity" not in lines["triggers"]
     assert lines["tiers"].startswith("tiers       1 of 6; no story reaches: healthy, monitor")
     assert "unscored" not in lines["tiers"]
-    assert lines["plays"].startswith("plays       1 of 16")
-    assert lines["steps"].startswith("steps       1 of 37")
+    assert lines["plays"].startswith("plays       1 of 17")
+    assert lines["steps"].startswith("steps       1 of 40")
     assert "re_engage.email:re_engage_again" in lines["steps"]
     assert "re_engage.email:re_engage," not in lines["steps"]
-    assert lines["reasons"].endswith("; cannot happen to one account: quiet hours, budget, snoozed, guard")
+    assert lines["reasons"].endswith("; cannot happen to one account: quiet hours, budget, snoozed, guard, no template")
 
 
 def test_what_can_happen_to_one_account_follows_from_the_rules(project: Path, forestall) -> None:
@@ -207,7 +207,7 @@ def test_what_can_happen_to_one_account_follows_from_the_rules(project: Path, fo
     path.write_text(path.read_text().replace("tasks_per_csm: 8 per day", "tasks_per_csm: 1 per day"))
     told(project, "{day: 1, no_alerts: all}")
     document = forestall("test", "--project", project, "--coverage", "--format", "json").document("test")
-    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "snoozed", "guard"]
+    assert document["coverage"]["reasons"]["cannot"] == ["quiet hours", "snoozed", "guard", "no template"]
     assert "budget" in document["coverage"]["reasons"]["missing"]
 
 

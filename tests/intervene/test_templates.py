@@ -56,7 +56,8 @@ METRICS = {
 }
 CATALOGUE = Catalogue(METRICS, Roles())
 STORY = Story(
-    account="acme", name="Acme", csm=DANA, contact="ann@acme.example", play="re_engage", within=2, due=date(2014, 12, 5),
+    account="acme", name="Acme", csm=DANA, contact="ann@acme.example", play="re_engage", within=2,
+    due=date(2014, 12, 5),
     now=Facts("acme", NOW, 61.0, "at_risk", {
         "logins_14d": 4.0, "revenue": 1200.0, "segment": "mid_market", "paused": False, "activity": 33.333,
         "renewal_date": date(2015, 1, 1), "contact_email": "ann@acme.example", "never_sent": None}),

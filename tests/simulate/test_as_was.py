@@ -117,7 +117,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four days that were really decided. Tests copy the folder."""
     folder = written(tmp_path_factory.mktemp("as-was") / "project")
     decide(folder, *DAYS[:2])
-    assert forestall("alerts", "ack", "a26", "cold", "--by", "dana", "--project", folder).code == 0
+    assert forestall("alerts", "ack", "a26", "cold", "--on", DAYS[1], "--project", folder).code == 0
     decide(folder, *DAYS[2:])
     return folder
 
@@ -284,14 +284,22 @@ def test_a_day_without_a_pass_names_the_nearest(decided: Path, day: str, said: s
     assert said in str(done.error)
 
 
-def test_a_day_before_the_log_was_kept_and_rules_that_are_not_in_it(project: Path) -> None:
+def test_a_log_that_begins_late_begins_with_the_whole_state(project: Path) -> None:
+    """The state database of an older Forestall, which kept no log."""
     with closing(sqlite3.connect(project / ".forestall" / "rehearsal.db")) as connection, connection:
-        connection.execute("DELETE FROM decision_log WHERE pass_number <= 2")
-    assert ("2026-03-02 was decided before Forestall kept a decision log. The first day in the log is 2026-03-04."
-            in str(as_was(project, DAYS[0]).error))
+        connection.execute("DELETE FROM decision_log")
+    said = f"{DAYS[0]} was decided before Forestall kept a decision log."
+    assert f"{said} The next pass begins it." in str(as_was(project, DAYS[0]).error)
+    assert forestall("alerts", "snooze", "a27", "cold", "--days", 3, "--on", DAYS[3], "--project", project).code == 0
+    decide(project, "2026-03-06", "2026-03-07")
+    assert f"{said} The first day in the log is 2026-03-06." in str(as_was(project, DAYS[0]).error)
+    for day in ("2026-03-06", "2026-03-07"):
+        assert told(project, day)["same"]
+
+
+def test_rules_that_are_not_in_the_log(project: Path) -> None:
     with closing(sqlite3.connect(project / ".forestall" / "rehearsal.db")) as connection, connection:
         connection.execute("DELETE FROM rulesets")
-        connection.execute("UPDATE decision_log SET whole = 1 WHERE pass_number = 1")
     assert "are not in the decision log" in str(as_was(project, DAYS[3]).error)
 
 
@@ -302,8 +310,7 @@ def test_it_does_not_go_together_with_a_comparison(decided: Path, more: tuple[st
     assert "--as-was" in str(done.error)
 
 
-def test_a_state_on_a_server_keeps_the_same_log(tmp_path: Path, server_places: Callable[[], PostgresPlace],
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_on_a_server_keeps_the_same_log(tmp_path: Path, server_places: Callable[[], PostgresPlace]) -> None:
     folder = written(tmp_path / "project")
     place = server_places()
     settings = (folder / "forestall.yaml").read_text()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft7Validator
 
 from forestall.engine.cli.main import cli
 from forestall.engine.errors import ForestallError, UsageError
@@ -20,6 +21,7 @@ from forestall.engine.simulate.sweep import numbers, read_sweep, with_number
 
 FIRST, END = date(2025, 1, 1), date(2025, 5, 31)
 LEAVERS, STAYERS = 12, 24
+SCHEMA = Path(__file__).parents[2] / "schemas" / "output" / "simulate.json"
 RULES = {
     "metrics.yaml": """
 account: {churned_on: left_on, csm: csm}
@@ -99,9 +101,10 @@ def said(*arguments: object) -> str:
 
 
 def simulated(folder: Path, *arguments: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(said(
-        "simulate", "--project", folder, "--from", "2025-01-15", "--to", "2025-04-15", "--horizon", 30, "--format",
-        "json", *arguments))["churn"]
+    document = json.loads(said("simulate", "--project", folder, "--from", "2025-01-15", "--to", "2025-04-15",
+                               "--horizon", 30, "--format", "json", *arguments))
+    Draft7Validator(json.loads(SCHEMA.read_text())).validate(document)
+    found: dict[str, Any] = document["churn"]
     return found
 
 
@@ -128,7 +131,8 @@ def test_the_number_that_the_range_holds_is_swept(rulebook, asked, number, value
     ("nobody:1..9", "there is no trigger nobody. There are fading, falls,"),
     ("fading:6..9", "no number between 6 and 9 is in `logins <= 5`. Name the one that you mean: `fading:5=6..9`."),
     ("falls:1..30", "several numbers between 1 and 30 are in `drop(logins, days=7) >= 15 and logins < 15 and not "
-                    "errors >= 3`. Name the one that you mean: `falls:15#1=1..30`, `falls:15#2=1..30`, `falls:3=1..30`."),
+                    "errors >= 3`. Name the one that you mean: `falls:15#1=1..30`, `falls:15#2=1..30`, "
+                    "`falls:3=1..30`."),
     ("twice:5=1..9", "the number 5 is not once in `logins < 5 or errors > 5`. Write `twice:5#1=1..9`, "
                      "`twice:5#2=1..9`."),
     ("twice:7=1..9", "the number 7 is not once in"),
@@ -222,3 +226,13 @@ def test_the_record_of_an_account_ends_when_it_left_or_when_nobody_named_it_any_
     assert (found["a20"].first, found["a20"].last, found["a20"].churned_on) == (FIRST, END, None)
     assert records(project.evaluator, project.history, {"a20"}).keys() == {"a20"}
     assert span(project.history, FIRST, FIRST).end == END
+
+
+def test_the_day_of_leaving_may_be_computed(folder, project, tmp_path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for name, text in RULES.items():
+        (rules / name).write_text(text.replace("churned_on: left_on", "churned_on: over_on").replace(
+            "  csm: {kind: text}", "  csm: {kind: text}\n  over_on: {is: left_on}"))
+    said = records(project.evaluator, project.history)
+    assert records(open_project(folder, rules).evaluator, project.history) == said

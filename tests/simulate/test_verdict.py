@@ -151,6 +151,13 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     assert sum("≥ 12" in line for line in text.lines(MADE["many"](), most=4000)) == 4000
 
 
+def test_openings_that_are_only_counted_are_said() -> None:
+    one = made_up.whole()
+    found = list(text.lines(replace(one, accounts=one.accounts[:10])))
+    assert "  Listed are the 10 worst of 19 that differ." in found
+    assert not any("Listed are" in line for line in text.lines(one))
+
+
 def test_the_reason_stands_below_each_account() -> None:
     found = list(text.lines(made_up.whole()))
     at = next(number for number, line in enumerate(found) if "Blue Yonder (a-0001)" in line)
