@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -94,9 +94,15 @@ def test_the_demo_shows_what_it_promises(demo: Demo) -> None:
 def test_a_simulation_of_the_same_days_decides_the_same(demo: Demo) -> None:
     project = demo.project
     replayed = list(replay(project.evaluator, project.directory, project.history, FIRST, LAST))
-    for live, again in zip(demo.decided, replayed, strict=True):
+    for live, again in zip(map(told, demo.decided), map(told, replayed), strict=True):
         assert live.decisions == again.decisions, live.decisions.day
         assert live == again
+
+
+def told(one: Decided) -> Decided:
+    """A day without the order in which runs and silences are told: who is looked at first says nothing."""
+    runs, silences = (tuple(sorted(some, key=repr)) for some in (one.decisions.runs, one.decisions.silences))
+    return replace(one, decisions=replace(one.decisions, runs=runs, silences=silences))
 
 
 def test_a_second_run_of_the_same_day_sends_nothing(demo: Demo) -> None:

@@ -134,7 +134,9 @@ def _rules(settings: Settings, logged: Logged) -> tuple[Rulebook, list[Reason]]:
                 Location("--as-was"), "rules-of-then",
                 f"Forestall {__version__} does not accept the rules of {logged.day} "
                 f"({at}: {said.message.rstrip('.')}).",
-                f"Forestall {logged.basis.version} decided by them: use that version.") from None
+                f"Forestall {logged.basis.version} decided by them: use that version."
+                if logged.basis.version != __version__ else
+                "Somebody has changed them in the state database: look at a backup of it.") from None
     return rulebook, [Reason(Cause.SETTINGS, "forestall.yaml has not everything any more that the rules of that day "
                              f"name: {said.message}")]
 

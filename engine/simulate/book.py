@@ -97,8 +97,9 @@ def _told(everybody: Mapping[str, Who], directory: Directory, asked: Asked, segm
     chosen = list(everybody.values())
     if asked.account:
         if asked.account not in everybody:
-            raise _unknown("--account", "unknown-account", f"no account {asked.account} has a row in the period.",
-                           asked.account, everybody)
+            raise UsageError.one(Location("--account"), "unknown-account",
+                                 f"no account {asked.account} has a row in the period.",
+                                 _meant(asked.account, everybody))
         chosen = [everybody[asked.account]]
     if asked.segment:
         if not segment:
@@ -106,15 +107,16 @@ def _told(everybody: Mapping[str, Who], directory: Directory, asked: Asked, segm
                                  "Call a text metric of metrics.yaml `segment`.")
         known = {who.segment for who in everybody.values() if who.segment}
         if asked.segment not in known:
-            raise _unknown("--segment", "unknown-segment", f"no account has {asked.segment} as its {segment}.",
-                           asked.segment, known)
+            raise UsageError.one(Location("--segment"), "unknown-segment",
+                                 f"no account has {asked.segment} as its {segment}.", _meant(asked.segment, known))
         chosen = [who for who in chosen if who.segment == asked.segment]
     if asked.csm:
         person = directory.person(asked.csm)
         name = person.key if person else asked.csm
         known = {who.csm for who in everybody.values() if who.csm}
         if name not in known:
-            raise _unknown("--csm", "unknown-csm", f"no account has {asked.csm} as its CSM.", asked.csm, known)
+            raise UsageError.one(Location("--csm"), "unknown-csm", f"no account has {asked.csm} as its CSM.",
+                                 _meant(asked.csm, known))
         chosen = [who for who in chosen if who.csm == name]
     if not chosen:
         said = " and ".join(f"{name} {value}" for name, value in asked.filters.items())
@@ -123,11 +125,11 @@ def _told(everybody: Mapping[str, Who], directory: Directory, asked: Asked, segm
     return frozenset(who.account for who in chosen)
 
 
-def _unknown(option: str, code: str, message: str, said: str, known: Iterable[str]) -> UsageError:
+def _meant(said: str, known: Iterable[str]) -> str:
+    """The name that was probably meant, else some of those that there are."""
     names = sorted(known)
-    hint = did_you_mean(said, names) or (f"There are: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}."
+    return did_you_mean(said, names) or (f"There are: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}."
                                          if names else "None is known in this period.")
-    return UsageError.one(Location(option), code, message, hint)
 
 
 def _text(value: Value) -> str:

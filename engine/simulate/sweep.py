@@ -89,7 +89,8 @@ def sweep(asked: Sweep, rulebook: Rulebook, history: History, begin: date, recor
     """
     trigger = rulebook.triggers[asked.trigger]
     named = {f"{trigger.name} {value:g}": value for value in asked.values}
-    tried = {name: replace(trigger, name=name, renamed_from=(), existing=Existing.OPEN,
+    existing = Existing.OPEN if begin < span.first else trigger.existing      # as the comparison has it
+    tried = {name: replace(trigger, name=name, renamed_from=(), existing=existing,
                            when=with_number(trigger.when, asked.place, value))
              for name, value in named.items()}
     roles = Roles(since=rulebook.catalogue.roles.since)

@@ -1,8 +1,9 @@
 """The decision log: what each pass went by and what it decided, so that the day can be decided again.
 
-The state before a pass is put together from the log alone: what the passes before it decided, one after the other, and
-with each what cannot follow from that (what people said meanwhile, what had arrived). The first pass in the log holds
-the whole state that it began with. Rules are kept once by their digest.
+The state before a pass is put together from the log alone: what the passes before it decided, one after the other,
+and with each what cannot follow from that (what people said meanwhile, what had arrived). The first pass of a month,
+and the first in the log, holds the whole state that it began with: no more than a month is ever read. Rules are kept
+once by their digest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def write(connection: sa.Connection, number: int, decisions: Decisions, since: S
     log = tables.decision_log
     before = connection.execute(sa.select(log.c.pass_number, log.c.heard)
                                 .order_by(log.c.pass_number.desc()).limit(1)).first()
-    goes_on = since.pass_number > 0 and before is not None and before.pass_number == since.pass_number
+    goes_on = before is not None and before.pass_number == since.pass_number and _same_month(since, decisions)
     said = answers.spoken_of(connection, before.heard, decisions.heard) if goes_on and before is not None else []
     document = {
         "before": {**_between_passes(since), **(_parts(since, frozenset(said)) if goes_on else _whole(since))},
@@ -47,6 +48,11 @@ def write(connection: sa.Connection, number: int, decisions: Decisions, since: S
     connection.execute(sa.insert(log).values(
         pass_number=number, version=basis.version, heard=decisions.heard, first_delivery=deliveries[0],
         last_delivery=deliveries[1], basis=_basis_text(basis), whole=not goes_on, decided=pressed(document)))
+
+
+def _same_month(since: State, decisions: Decisions) -> bool:
+    before = since.previous_pass
+    return before is not None and (before.year, before.month) == (decisions.day.year, decisions.day.month)
 
 
 def last_delivery(connection: sa.Connection) -> int:

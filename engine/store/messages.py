@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ _NAMES = ("subject", "thread", "label", "list_unsubscribe")
 # What a message repeats of its delivery is kept once as well.
 _REPEATED = {"key": "key", "kind": "kind", "to": "recipient", "sender": "sender", "reply_to": "sender_address",
              "sent_on": "day", "to_customer": "to_customer"}
+_said, _planned = attrgetter(*_REPEATED), attrgetter(*_REPEATED.values())
 
 _dumped = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -44,9 +46,9 @@ class Forms:
                 own[name] = _lines(text.own)
             elif text:
                 own[name] = text
-        for name, column in _REPEATED.items():
-            if (value := getattr(message, name)) != getattr(delivery, column):
-                own[name] = value
+        said, planned = _said(message), _planned(delivery)
+        if said != planned:
+            own.update({name: one for name, one, other in zip(_REPEATED, said, planned, strict=True) if one != other})
         return self._name(tuple(form)) if form else "", _dumped(own)
 
     def rows(self) -> list[dict[str, str]]:

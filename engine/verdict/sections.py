@@ -215,11 +215,14 @@ def _accounts(comparison: Comparison) -> Section:
                 Column("why", below=True, wide=300)), tuple(map(_account, rows)),
                 folded=len(rows) > _LONG))
     differ = sum(total(comparison, change) for change in _LISTED)
-    said = (f"Listed are the {len(comparison.accounts):,} worst of {differ:,} that differ.",) \
-        if len(comparison.accounts) < differ else () if tables else (
-        "Without a base there is no difference to list. What one account has is told by forestall explain."
-        if not loaded(comparison.base) else "Every alert that opens on one side opens on the other, for the same account.",)
-    return Section("accounts", "Account by account", said, tuple(tables))
+    said = ""
+    if not loaded(comparison.base):
+        said = "Without a base there is no difference to list. What one account has is told by forestall explain."
+    elif len(comparison.accounts) < differ:
+        said = f"Listed are the {len(comparison.accounts):,} worst of {differ:,} that differ."
+    elif not tables:
+        said = "Every alert that opens on one side opens on the other, for the same account."
+    return Section("accounts", "Account by account", (said,) if said else (), tuple(tables))
 
 
 def _account(one: AccountAlert) -> tuple[Cell, ...]:

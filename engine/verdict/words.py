@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from forestall.engine.model.delivery import MessageKind
-from forestall.engine.simulate.comparison import OneSide, Pair, Rate
+from forestall.engine.simulate.comparison import OneSide, Rate
 
 NOTHING = "–"      # a figure that there is not
 KINDS: Mapping[str, str] = {
@@ -43,12 +43,6 @@ def figure(value: float) -> str:
 def mean(value: float) -> str:
     """A mean, always with one place, so that columns of them stand in line."""
     return f"{value:,.1f}"
-
-
-def pair(one: Pair) -> str:
-    """`12 → 19`; `19` when there is nothing to compare with or nothing changes."""
-    return figure(one.candidate) if one.base is None or one.base == one.candidate \
-        else f"{figure(one.base)} → {figure(one.candidate)}"
 
 
 def share(value: float) -> str:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -301,6 +302,21 @@ def test_rules_that_are_not_in_the_log(project: Path) -> None:
     with closing(sqlite3.connect(project / ".forestall" / "rehearsal.db")) as connection, connection:
         connection.execute("DELETE FROM rulesets")
     assert "are not in the decision log" in str(as_was(project, DAYS[3]).error)
+
+
+@pytest.mark.parametrize(("triggers", "said"), [
+    ("triggers: {cold: {when: warm < 30}}", "does not accept the rules of 2026-03-02 (playbook.yaml:4: "),
+    (FILES["rules/triggers.yaml"] + "# planted\n", None),
+])
+def test_rules_in_the_log_that_somebody_changed(project: Path, triggers: str, said: str | None) -> None:
+    with closing(sqlite3.connect(project / ".forestall" / "rehearsal.db")) as connection, connection:
+        [files] = connection.execute("SELECT files FROM rulesets").fetchone()
+        changed = json.loads(zlib.decompress(files)) | {"triggers.yaml": triggers}
+        connection.execute("UPDATE rulesets SET files = ?", [zlib.compress(json.dumps(changed).encode())])
+    if said is not None:
+        assert said in str(as_was(project, DAYS[0]).error)
+    else:
+        assert [one["cause"] for one in told(project, DAYS[0])["changed"]] == ["rules"]
 
 
 @pytest.mark.parametrize("more", [("--from", "2026-03-01"), ("--base", "main"), ("--format", "html"), ("--days",)])

@@ -200,6 +200,7 @@ def test_openings_that_go_together_are_worth_fewer() -> None:
 def test_of_several_alerts_some_look_good_by_chance() -> None:
     found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, level=0.05)
     assert found == {"a": True, "b": False, "c": False, "d": True}
+    assert all(holm({"a": 0.01, "b": 0.02, "c": 0.03}, level=0.05).values())
     assert holm({}) == {}
     assert beyond(0.3, 0.2, 100) == pytest.approx(0.0062, abs=1e-4)      # 2.5 standard deviations
     assert [beyond(share, chance, 10) for share, chance in ((1.0, 1.0), (0.5, 0.0), (0.0, 0.0))] == [1.0, 0.0, 1.0]

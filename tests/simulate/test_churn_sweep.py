@@ -39,7 +39,7 @@ tiers: {healthy: 60-100, at_risk: 0-59}
     "triggers.yaml": """
 defaults: {cooldown: 3 days, lasts: 90 days}
 triggers:
-  fading: {when: "logins <= 5"}
+  fading: {when: "logins <= 5", existing: record}
   falls: {when: "drop(logins, days=7) >= 15 and logins < 15 and not errors >= 3", clear_when: logins >= 18}
   sinking: {when: "logins - 20 <= -12"}
   plain: {when: known(logins)}
@@ -100,8 +100,8 @@ def said(*arguments: object) -> str:
     return done.output
 
 
-def simulated(folder: Path, *arguments: object) -> dict[str, Any]:
-    document = json.loads(said("simulate", "--project", folder, "--from", "2025-01-15", "--to", "2025-04-15",
+def simulated(folder: Path, *arguments: object, first: str = "2025-01-15") -> dict[str, Any]:
+    document = json.loads(said("simulate", "--project", folder, "--from", first, "--to", "2025-04-15",
                                "--horizon", 30, "--format", "json", *arguments))
     Draft7Validator(json.loads(SCHEMA.read_text())).validate(document)
     found: dict[str, Any] = document["churn"]
@@ -194,6 +194,17 @@ def test_the_value_in_force_opens_what_the_trigger_opens(folder) -> None:
     [there] = [one for one in churn["sweep"] if one["in_force"]]
     assert there["caught"]["caught"] == same["caught"] == LEAVERS
     assert there["caught"]["precision"] == same["precision"]
+
+
+@pytest.mark.parametrize("warm_up", [0, 30])
+def test_the_sweep_counts_the_days_that_the_comparison_counts(folder, warm_up) -> None:
+    """Eleven are low when the period begins, one of them since that day: `existing: record` holds without a warm-up."""
+    churn = simulated(folder, "--warm-up", warm_up, "--sweep", "fading:5..5", first="2025-02-20")
+    [same] = [one for one in churn["candidate"] if one["alert"] == "fading"]
+    [there] = churn["sweep"]
+    assert {**there["caught"], "better_than_chance": None} == {**same, "better_than_chance": None}
+    assert same["caught"] == (1 if warm_up == 0 else 2)
+    assert there["alerts_per_csm"] * 2 * 55 / 7 == pytest.approx(same["precision"]["of"] + same["left_out"])
 
 
 def test_an_unclear_sweep_ends_before_anything_is_replayed(folder) -> None:
