@@ -20,7 +20,7 @@ from forestall.engine.score.engine import DuckDb
 from forestall.engine.score.evaluate import Compiled, Evaluator
 
 MANY = 20_000      # a process takes a second or two to begin
-OTHERS = 0.55      # the share of the second process, which need not store any
+OTHERS = 0.5       # the share of the second process, which need not store any
 
 _NONE: Mapping[str, Sequence[Delivery]] = {}
 _Fields = tuple[object, ...]

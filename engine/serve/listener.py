@@ -70,8 +70,10 @@ class Listener:
         """End `run`."""
         from waitress import wasyncore
 
-        # in the server's own thread: it must not lose its sockets while it looks at them
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
+        # In the server's own thread: it must not lose its sockets while it looks at them. It may do so between being
+        # asked and being woken, and then there is nothing left to wake it by.
+        with suppress(OSError):
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
 
     def __call__(self, environ: Mapping[str, Any], start: Start) -> list[bytes]:
         """One request (WSGI)."""

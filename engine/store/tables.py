@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-VERSION = 2      # one more for every release that adds tables or columns; see versions.py
+VERSION = 3      # one more for every release that adds tables or columns; see versions.py
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
