@@ -24,7 +24,7 @@ from forestall.engine.intervene.accounts import steps_under_way
 from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.guards import rests_on
 from forestall.engine.intervene.holding import Circumstances
-from forestall.engine.intervene.many import write_messages
+from forestall.engine.intervene.many import second, write_messages
 from forestall.engine.intervene.worker import DeliveryReport, deliver
 from forestall.engine.model.decision_log import Basis
 from forestall.engine.model.delivery import Delivery, MessageKind, OutboxRow
@@ -184,10 +184,10 @@ class Passes:
         known = Circumstances(moment=datetime.now(UTC) if project.settings.live else None,
                               supply=supply(self._history, project.rulebook.catalogue, collected, day,
                                             frozenset().union(*rests_on(rulebook).values())))
-        with undisturbed():
+        with undisturbed(), second(sum(evaluations.alarmed) - len(before.alerts)) as begun:
             decided = decide_day(rulebook, evaluator.conditions, project.directory, before, evaluations, known)
             rows = write_messages(evaluator, project.directory, self._history, decided.decisions.deliveries,
-                                  decided.decisions.digests)
+                                  decided.decisions.digests, begun)
         report = PassReport(day, collected, len(evaluations), before, decided, rows)
         if not self._send:
             self._state = before.after(decided.decisions)

@@ -134,13 +134,21 @@ def answer(project: Project, rules: Path, wanted: Wanted, progress: Progress) ->
     churn = AgainstChurn(other.rulebook if other else None, project.rulebook, engine, horizon=wanted.horizon,
                          swept=wanted.sweep)
     asked = Asked(first, last, wanted.warm_up, wanted.segment, wanted.csm, wanted.account)
-    compared = compare(other, Side(str(rules), project.rulebook), project.directory, project.history, asked,
+    candidate = Side(_called(project, rules), project.rulebook)
+    compared = compare(other, candidate, project.directory, project.history, asked,
                        engine=engine, listeners=churn.listeners, progress=progress)
     compared = churn.judged(compared, project.history, progress)
     found = replace(compared.comparison, budgets=budgets(compared.comparison, compared.candidate, limits))
     if isinstance(base, Broken):
         found = replace(found, base=OneSide(base.called, "", base.problems))
     return replace(compared, comparison=found)
+
+
+def _called(project: Project, rules: Path) -> str:
+    """The candidate's name where others read it, who have another machine: its place in the project."""
+    place, folder = rules.resolve(), project.settings.project.resolve()
+    inside = place.is_relative_to(folder) and place != folder
+    return place.relative_to(folder).as_posix() if inside else str(rules)
 
 
 def _base(project: Project, rules: Path, said: str | None) -> Base | Broken | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from operator import attrgetter
 from typing import overload
@@ -20,7 +21,7 @@ from forestall.engine.score.engine import DuckDb
 from forestall.engine.score.evaluate import Compiled, Evaluator
 
 MANY = 20_000      # a process takes a second or two to begin
-OTHERS = 0.5       # the share of the second process, which need not store any
+OTHERS = 0.55       # the share of the second process, which need not store any
 
 _NONE: Mapping[str, Sequence[Delivery]] = {}
 _Fields = tuple[object, ...]
@@ -54,13 +55,33 @@ class Written(Sequence[OutboxRow]):
         return (*self._first, *self._others)[index]
 
 
+@contextmanager
+def second(expected: int) -> Iterator[ProcessPoolExecutor | None]:
+    """A second process that begins at once, while it is still being planned what there is to write; None where less is
+    expected than is worth one. It ends with an error in the block, else with the last message."""
+    if expected < MANY or (os.cpu_count() or 1) < 2:
+        yield None
+        return
+    pool = process(__name__)
+    pool.submit(int)      # nothing: a process begins when it is first asked
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
 def write_messages(evaluator: Evaluator, directory: Directory, history: History, deliveries: Sequence[Delivery],
-                   digests: Mapping[str, Sequence[Delivery]] = _NONE) -> Sequence[OutboxRow]:
-    """The outbox rows of planned deliveries, each with its message. `digests`: what some of them stand for."""
+                   digests: Mapping[str, Sequence[Delivery]] = _NONE,
+                   begun: ProcessPoolExecutor | None = None) -> Sequence[OutboxRow]:
+    """The outbox rows of planned deliveries, each with its message. `digests`: what some of them stand for. `begun`: a
+    second process that is there already (see `second`); it ends with the last message."""
     if len(deliveries) < MANY or (os.cpu_count() or 1) < 2 or not isinstance(evaluator.engine, DuckDb):
+        if begun is not None:
+            begun.shutdown(wait=False)
         return outbox_rows(deliveries, write(evaluator, directory, history, deliveries, digests))
     mine, others = deliveries[:(place := int(len(deliveries) * (1 - OTHERS)))], deliveries[place:]
-    pool = process(__name__)
+    pool = begun or process(__name__)
     try:
         writing = pool.submit(_in_another, evaluator.rulebook, evaluator.compiled(), directory, history, others,
                               {one.key: digests[one.key] for one in others if one.key in digests})

@@ -113,7 +113,8 @@ def _story(schema: dict[str, Any], named: Named) -> None:
             story["account"]["properties"][name] |= {"enum": list(one.one_of)}
     expected = story["expect"]["items"]["properties"]
     _one_of(expected["tier"], dict.fromkeys((*named.tiers, "unscored"), ""), "tier")
-    alerts = {**named.triggers, **{f"tier:{name}": f"fell into {name}" for name in named.tier_plays}}
+    alerts = {**named.triggers, **{f"tier:{name}": f"fell into {name}" for name in named.tier_plays},
+              **{f"recovered:{name}": f"recovered into {name}" for name in named.recovery_plays}}
     sent = {f"{play}.{kind}": "" for play, kinds in named.plays.items() for kind in kinds}
     for key, names, noun in (("alerts", alerts, "trigger"), ("no_alerts", alerts, "trigger"),
                              ("deliveries", sent, "message of a play"),

@@ -37,6 +37,7 @@ class Named:
     triggers: Mapping[str, str]
     plays: Mapping[str, tuple[str, ...]]
     tier_plays: tuple[str, ...]
+    recovery_plays: tuple[str, ...]
     templates: Mapping[str, str]
     directory: Directory | None = None
     channels: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +65,9 @@ def read_names(rules: Path, settings: Surroundings | None) -> Named:
         plays={entry.key.text: _sent(entry.value) for entry in plays},
         tier_plays=tuple(dict.fromkeys(entry.value.text("tier") for entry in plays if isinstance(entry.value, MapNode)
                                        and "tier" in entry.value and "every" not in entry.value)),
+        recovery_plays=tuple(dict.fromkeys(
+            entry.value.text("recovered_to") for entry in plays if isinstance(entry.value, MapNode)
+            and "recovered_to" in entry.value)),
         templates={name: one.subject for name, one in messages.read(rules / "templates", {}, ignored).items()},
         directory=settings.directory if settings else None,
         channels={channel.name: channel.adapter for channel in settings.channels} if settings else {},
@@ -77,5 +81,6 @@ def _about(node: object) -> str:
 def _sent(play: object) -> tuple[str, ...]:
     if not isinstance(play, MapNode):
         return ()
-    kinds = (kind for step in play.items("steps") if isinstance(step, MapNode) for kind in step.entries)
+    steps = (*play.items("steps"), play.map("escalate"))
+    kinds = (kind for step in steps if isinstance(step, MapNode) for kind in step.entries)
     return tuple(dict.fromkeys(kind for kind in kinds if kind in _SENDING))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,7 +116,7 @@ def _rows_written(connection: sa.Connection, table: sa.Table, statement: sqlite.
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
     by_position = compiled.positiontup is not None
     names = list(compiled.positiontup or rows[0])
-    columns = zip(*[[row[name] for name in names] for row in rows], strict=True)
+    columns = zip(*map(itemgetter(*names), rows), strict=True) if len(names) > 1 else [[row[names[0]] for row in rows]]
     values = list(zip(*(_as_sent(connection, table.c[name], found) for name, found in zip(names, columns, strict=True)),
                       strict=True))
     sent: Sequence[Any] = values if by_position else [dict(zip(names, row, strict=True)) for row in values]

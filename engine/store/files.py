@@ -107,7 +107,7 @@ def _listen(engine: sa.Engine, read_only: bool) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
         # Keys come in no order: with SQLite's 2 MB every one of 100,000 deliveries would move pages in and out.
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA cache_size = -262144")
 
     def begun(connection: sa.Connection) -> None:
         options = connection.get_execution_options()
