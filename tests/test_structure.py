@@ -43,6 +43,8 @@ PARTS: dict[str, tuple[set[str], str]] = {
                  "the same functions over the past"),
     "stories": ({"errors", "model", "language", "rulebook", "detect", "score", "alert", "intervene", "simulate"},
                 "what must happen to made-up accounts, and what must not"),
+    "foretell": ({"errors", "model", "language", "rulebook", "detect", "score", "simulate"},
+                 "what alerts foretold: each held against the customers who left"),
     "verdict": ({"errors", "model", "simulate"}, "what people see of a comparison: text, Markdown, a page"),
     "runtime": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "detect",
                  "score", "store", "alert", "intervene", "measure", "learn", "simulate"},
@@ -52,7 +54,8 @@ PARTS: dict[str, tuple[set[str], str]] = {
               "passes by the clock, and rules taken over meanwhile"),
     "cli": ({"errors", "model", "language", "message", "rulebook", "adapter_settings", "settings", "supplied",
              "sample", "detect", "score", "lint", "store", "alert", "intervene", "measure", "learn", "simulate",
-             "stories", "verdict", "runtime", "serve"},
+             "stories", "foretell", "verdict", "runtime",
+             "serve"},
             "one module per verb"),
     "adapters": ({"model"}, "the outside world, seen through the protocols of engine/model/ports.py"),
 }

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 
 from forestall.engine.detect.history import History, Progress
 from forestall.engine.errors import Location, UsageError
+from forestall.engine.foretell.churn import HORIZON, Watch, against_churn
+from forestall.engine.foretell.records import knows_churn, records, span
+from forestall.engine.foretell.sweep import Sweep, read_sweep, sweep
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.simulate.churn import HORIZON, Watch, against_churn
 from forestall.engine.simulate.compared import Compared, Listeners
 from forestall.engine.simulate.comparison import Swept
-from forestall.engine.simulate.records import knows_churn, records, span
-from forestall.engine.simulate.sweep import Sweep, read_sweep, sweep
 
 
 class AgainstChurn:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forestall.engine.foretell.churn import LEAST, Judge, Record, Span, Watch, against_churn
+from forestall.engine.foretell.intervals import beyond, effective, holm, rate
 from forestall.engine.model.alert import Alert, AlertStatus, Transition, TransitionKind
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions
 from forestall.engine.runtime import open_project
-from forestall.engine.simulate.churn import LEAST, Judge, Record, Span, Watch, against_churn
 from forestall.engine.simulate.comparison import Caught
-from forestall.engine.simulate.intervals import beyond, effective, holm, rate
 
 HORIZON = 60
 RAVENSTACK = Path(__file__).parent / "ravenstack"

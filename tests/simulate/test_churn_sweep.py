@@ -14,10 +14,10 @@ from jsonschema import Draft7Validator
 
 from forestall.engine.cli.main import cli
 from forestall.engine.errors import ForestallError, UsageError
+from forestall.engine.foretell.records import knows_churn, records, span
+from forestall.engine.foretell.sweep import numbers, read_sweep, with_number
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.runtime import Project, open_project
-from forestall.engine.simulate.records import knows_churn, records, span
-from forestall.engine.simulate.sweep import numbers, read_sweep, with_number
 
 FIRST, END = date(2025, 1, 1), date(2025, 5, 31)
 LEAVERS, STAYERS = 12, 24

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from forestall.engine.foretell.records import records
 from forestall.engine.runtime import import_history, open_project
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.simulate.records import records
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore:subprocess:ResourceWarning")
 RAVENSTACK = Path(__file__).parents[1] / "simulate" / "ravenstack"

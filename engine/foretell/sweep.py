@@ -10,6 +10,7 @@ from math import floor
 
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.errors import Location, UsageError
+from forestall.engine.foretell.churn import HORIZON, Judge, Record, Span
 from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.catalogue import Roles
 from forestall.engine.model.expression import (
@@ -31,7 +32,6 @@ from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.trigger import Existing, Trigger
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.simulate.churn import HORIZON, Judge, Record, Span
 from forestall.engine.simulate.comparison import Swept
 from forestall.engine.simulate.replay import replay
 

@@ -30,11 +30,11 @@ from datetime import date, timedelta
 from math import ceil
 from statistics import median
 
+from forestall.engine.foretell.intervals import beyond, effective, holm, rate
 from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions
 from forestall.engine.simulate.comparison import Caught, Churn, Rate, Swept
-from forestall.engine.simulate.intervals import beyond, effective, holm, rate
 from forestall.engine.simulate.openings import Openings
 
 HORIZON = 60

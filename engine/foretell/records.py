@@ -7,9 +7,9 @@ from datetime import date
 
 from forestall.engine.detect.history import History
 from forestall.engine.detect.sql_words import DUCKDB, SPARK
+from forestall.engine.foretell.churn import Record, Span
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import from_epoch, to_epoch
-from forestall.engine.simulate.churn import Record, Span
 
 LONG_AGO = date(1970, 1, 1)
 # max_by and not arg_max: every engine knows it. What is missing in its second argument does not count.

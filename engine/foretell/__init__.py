@@ -1,0 +1,1 @@
+"""What alerts foretold: each held against the customers who left."""
