@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from forestall.engine.errors import Location, SettingsError
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.people import Destination
-from forestall.engine.model.ports import OnUncertain, Secret
+from forestall.engine.model.ports import OnUncertain
 from forestall.engine.rulebook.findings import Findings
-from forestall.engine.rulebook.nodes import Entry, ListNode, MapNode, Node, ScalarNode
+from forestall.engine.rulebook.nodes import MapNode
+from forestall.engine.settings_filling import Filling
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 SOURCES = "forestall.sources"
 CHANNELS = "forestall.channels"
-_SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,6 @@ def offered(group: str) -> Mapping[str, type]:
     return found
 
 
-def written(kind: type) -> tuple[Field[Any], ...]:
-    """The settings that stand in forestall.yaml; destinations are handed to the adapter by the engine."""
-    hints = get_type_hints(kind)
-    return tuple(one for one in fields(kind) if one.init and hints[one.name] != tuple[Destination, ...])
-
-
 def _points(group: str) -> Mapping[str, EntryPoint]:
     return _installed(group, tuple(sys.path))
 
@@ -109,105 +101,15 @@ def _fill(kind: type, described: AdapterSettings, group: str, findings: Findings
     """An instance of the adapter's Settings dataclass, or None when something is wrong (then that is said)."""
     what = f"{_noun(group)} {described.name}"
     hints = get_type_hints(kind)
-    known = {field.name: field for field in written(kind)}
     supplied = [name for name, hint in hints.items() if hint == tuple[Destination, ...]]
-    values: dict[str, object] = dict.fromkeys(supplied, described.destinations)
-    misspelt: set[str] = set()
     before = len(findings.sorted())
     if described.secret_at is not None and not supplied:
         findings.say(described.secret_at, "secret-not-here", f"{what} ({described.adapter}) signs nothing.",
                      "Take `secret` away, or name a channel for webhooks.")
-    for entry in described.options:
-        name = entry.key.text
-        if name not in known:
-            meant = did_you_mean(name, known)
-            misspelt.update(one for one in known if meant == f"Did you mean {one}?")
-            findings.say(entry.key.location, "unknown-key",
-                         f"`{name}` is not a setting of {what} ({described.adapter}).",
-                         meant or f"Its settings are: {', '.join(known)}.")
-        elif isinstance(entry.value, ScalarNode) and entry.value.value is None:
-            findings.say(entry.key.location, "empty", f"`{name}` of {what} is empty.",
-                         "Give it a value, or take the line away.")
-        else:
-            values[name] = _value(entry, hints[name], f"`{name}` of {what}", findings)
-    for name, field in known.items():
-        needed = field.default is MISSING and field.default_factory is MISSING
-        if needed and name not in described.options and name not in misspelt:
-            findings.say(described.location, "missing-key", f"{what} has no `{name}`.", f"Add a line `{name}: …`.")
-    return None if len(findings.sorted()) > before else kind(**values)
+    filling = Filling(what, described.adapter, findings)
+    made = filling.filled(kind, described.options, described.location, dict.fromkeys(supplied, described.destinations))
+    return None if len(findings.sorted()) > before else made
 
 
 def _noun(group: str) -> str:
     return group.removeprefix("forestall.").removesuffix("s")
-
-
-def _value(entry: Entry, hint: Any, what: str, findings: Findings) -> object:
-    """The value in the type of its field; what does not fit is said."""
-    node, wanted = entry.value, _without_none(hint)
-    if wanted is Secret:
-        return secret_reference(node, entry, what, findings)
-    for inside in _texts(node):
-        if "${secret:" in inside.text:
-            findings.say(inside.location, "secret-not-here", f"{what} cannot hold a secret.",
-                         "Use a setting of this adapter that is meant to be secret.")
-            return None
-    origin = get_origin(wanted)
-    if origin is tuple:
-        items = node.items if isinstance(node, ListNode) else (node,)
-        if all(isinstance(item, ScalarNode) and isinstance(item.value, str) for item in items):
-            return tuple(item.text for item in items if isinstance(item, ScalarNode))
-        return _refused(node, what, "a list of texts", findings)
-    if origin is not None and issubclass(origin, Mapping):
-        if isinstance(node, MapNode) and all(isinstance(one.value, ScalarNode) for one in node):
-            return {one.key.text: one.value.text for one in node if isinstance(one.value, ScalarNode)}
-        return _refused(node, what, "keys and values", findings)
-    return _scalar(node, wanted, what, findings)
-
-
-def _scalar(node: Node, wanted: Any, what: str, findings: Findings) -> object:
-    value = node.value if isinstance(node, ScalarNode) else None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if wanted is bool:
-        return value if isinstance(value, bool) else _refused(node, what, "true or false", findings)
-    if wanted is int:
-        return value if is_number and isinstance(value, int) else _refused(node, what, "a whole number", findings)
-    if wanted is float:
-        return float(cast(float, value)) if is_number else _refused(node, what, "a number", findings)
-    if isinstance(node, ScalarNode) and isinstance(value, str):
-        return value
-    return _refused(node, what, "a text", findings)
-
-
-def secret_reference(node: Node, entry: Entry, what: str, findings: Findings) -> Secret | None:
-    """The secret that `node` refers to; whatever else stands there is said, and not repeated."""
-    found = _SECRET.fullmatch(node.text.strip()) if isinstance(node, ScalarNode) else None
-    if found:
-        return Secret(found.group(1))
-    name = entry.key.text.upper()
-    findings.say(node.location, "secret-in-file", f"{what} stands in the file, and a secret never stands in a file.",
-                 f'Write {entry.key.text}: "${{secret:{name}}}" and set the environment variable {name}.')
-    return None
-
-
-def _refused(node: Node, what: str, need: str, findings: Findings) -> object:
-    has = f"`{node.text}`" if isinstance(node, ScalarNode) else "a list" if isinstance(node, ListNode) \
-        else "keys and values"
-    findings.say(node.location, "wrong-type", f"{what} must be {need}, not {has}.",
-                 "Put it in quotes." if need == "a text" and isinstance(node, ScalarNode) else "")
-    return None
-
-
-def _without_none(hint: Any) -> Any:
-    if get_origin(hint) in (Union, types.UnionType):
-        return next(one for one in get_args(hint) if one is not type(None))
-    return hint
-
-
-def _texts(node: Node) -> list[ScalarNode]:
-    match node:
-        case ScalarNode():
-            return [node]
-        case ListNode(items=items):
-            return [text for item in items for text in _texts(item)]
-        case MapNode():
-            return [text for entry in node for text in _texts(entry.value)]

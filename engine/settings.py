@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared, secret_reference
+from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
 from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, Severity
 from forestall.engine.language.nearest import did_you_mean
 from forestall.engine.model.catalogue import Metric
@@ -23,6 +23,7 @@ from forestall.engine.rulebook import durations, links, schema, source
 from forestall.engine.rulebook.causes import causes
 from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import ListNode, MapNode, ScalarNode
+from forestall.engine.settings_filling import secret_reference
 
 FILE = "forestall.yaml"
 LISTEN_SECRETS = ("slack_secret", "done_secret", "unsubscribe_secret")
@@ -91,8 +92,9 @@ def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...
 def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
     """The source that forestall.yaml describes, for the supplied metrics of the catalogue. SettingsError if wrong."""
     kind, filled = prepared(described, SOURCES)
+    kept = {"keep": settings.state / "sources" / described.name} if getattr(kind, "keeps", False) else {}
     with _at(described):
-        return cast(SourceType, kind)(described.name, filled, metrics, settings.project)
+        return cast(SourceType, kind)(described.name, filled, metrics, settings.project, **kept)
 
 
 def open_channel(settings: Settings, described: AdapterSettings) -> Channel:
@@ -132,8 +134,17 @@ def _at(described: AdapterSettings) -> Iterator[None]:
 def _placed(problem: Problem, described: AdapterSettings) -> Problem:
     if problem.location.file != FILE or problem.location.line:
         return problem
-    named = [entry for entry in described.options if f"`{entry.key.text}`" in problem.message]
-    return replace(problem, location=named[0].value.location if named else described.location)
+    written = dict(_paths(described.options))
+    named = [place for path, place in written.items() if f"`{path}`" in problem.message]
+    return replace(problem, location=named[-1] if named else described.location)
+
+
+def _paths(options: MapNode, before: str = "") -> Iterator[tuple[str, Location]]:
+    """Every setting by its path, `paging.cursor`, with the place of its value; what is nested comes after its key."""
+    for entry in options:
+        yield f"{before}{entry.key.text}", entry.value.location
+        if isinstance(entry.value, MapNode):
+            yield from _paths(entry.value, f"{before}{entry.key.text}.")
 
 
 class _Reader:

@@ -20,7 +20,7 @@ IN_SERVE = {"Problem", "one"}
 MADE_FROM_NOUNS = {"unknown-alert", "unknown-play", "unknown-delivery"}      # engine/stories/stories.py
 # Parts that rules and settings go through on their way in.
 OF_RULES = ("engine/rulebook", "engine/language", "engine/settings.py", "engine/adapter_settings.py",
-            "engine/supplied.py", "engine/intervene")
+            "engine/settings_filling.py", "engine/supplied.py", "engine/intervene")
 
 GIT = "engine/rulebook/revision.py"      # says what is wrong with git, not with a file (tests/cli/test_diff.py)
 
@@ -31,6 +31,7 @@ ELSEWHERE = {
     "broken-adapter": "tests/rulebook/test_settings.py",
     "missing-file": "tests/rulebook/test_source.py",
     "no-rules": "tests/cli/test_check.py",
+    "settings-disagree": "tests/rulebook/test_settings_filling.py",
     "not-utf-8": "tests/rulebook/test_source.py",
     "too-large": "tests/rulebook/test_source.py",
     "unreadable-file": "tests/rulebook/test_source.py",

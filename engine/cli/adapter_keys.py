@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING
+from dataclasses import is_dataclass
+from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from forestall.engine.adapter_settings import CHANNELS, SOURCES, offered, written
+from forestall.engine.adapter_settings import CHANNELS, SOURCES, offered
 from forestall.engine.model.ports import Secret
+from forestall.engine.settings_filling import needed, shorthand, without_none, written
 
 Schema = dict[str, Any]
 _SIMPLE: Mapping[Any, Schema] = {
@@ -32,22 +33,41 @@ def add_adapters(settings: Schema) -> None:
 
 
 def _when(name: str, kind: type, common: Schema) -> Schema:
-    hints = get_type_hints(kind)
-    known = written(kind)
-    needed = [one.name for one in known if one.default is MISSING and one.default_factory is MISSING]
-    keys = {one.name: {"title": one.name, "description": f"A setting of the adapter {name}."} | _form(hints[one.name])
-            for one in known}
+    keys = _keys(name, kind)
     return {
         "if": {"properties": {"adapter": {"const": name}}, "required": ["adapter"]},
-        "then": {"properties": {key: {} for key in common} | keys, "required": needed, "additionalProperties": False},
+        "then": {"properties": {key: {} for key in common} | keys, "required": _needed(kind),
+                 "additionalProperties": False},
     }
 
 
-def _form(hint: Any) -> Schema:
-    if get_origin(hint) in (Union, types.UnionType):
-        hint = next(one for one in get_args(hint) if one is not type(None))
+def _keys(name: str, kind: type) -> dict[str, Schema]:
+    hints = get_type_hints(kind)
+    return {one.name: {"title": one.name, "description": f"A setting of the adapter {name}."} |
+            _form(name, hints[one.name]) for one in written(kind)}
+
+
+def _needed(kind: type) -> list[str]:
+    return [one.name for one in written(kind) if needed(one)]
+
+
+def _form(name: str, hint: Any) -> Schema:
+    hint = without_none(hint)
     if hint in _SIMPLE:
         return dict(_SIMPLE[hint])
+    if is_dataclass(hint) and isinstance(hint, type):
+        nested: Schema = {"type": "object", "properties": _keys(name, hint), "required": _needed(hint),
+                          "additionalProperties": False}
+        short = shorthand(hint)
+        return {"anyOf": [nested, _form(name, get_type_hints(hint)[short])]} if short else nested
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return {"type": "string", "enum": [one.value for one in hint]}
+    if get_origin(hint) is Union:
+        return {"type": ["string", "number", "boolean"]}
     if get_origin(hint) is tuple:
-        return {"type": ["string", "array"], "items": {"type": "string"}}
-    return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+        each = _form(name, get_args(hint)[0])
+        return {"type": ["string", "array"], "items": each} if each == _SIMPLE[str] else \
+            {"anyOf": [each, {"type": "array", "items": each}]}
+    each = get_args(hint)[1]
+    inside: Schema = {"type": ["string", "number", "boolean"]} if each is str else _form(name, each)
+    return {"type": "object", "additionalProperties": inside}

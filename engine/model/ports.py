@@ -62,16 +62,22 @@ class Source(Protocol):
 class SourceType(Protocol):
     """What the entry point group `forestall.sources` names: a class with a frozen dataclass of settings.
 
-    The engine fills `Settings` from forestall.yaml (fields of type str, int, float, bool, Secret, `tuple[str, ...]` or
-    `dict[str, str]`; a default makes a field optional). `folder` is where forestall.yaml stands: relative paths start
-    there. A class may also say `supplies_at_once = True`: then `forestall check` asks it which metrics it supplies, so
-    that must take no network, no heavy library and no more than the first lines of files.
+    The engine fills `Settings` from forestall.yaml. A field is a str, int, float, bool, StrEnum or Secret, another
+    frozen dataclass, a `tuple[…, ...]` or `dict[str, …]` of any of these, or one of them or None; a default makes it
+    optional. A nested dataclass may name a field as `shorthand: ClassVar[str]`: a bare value fills that one. What the
+    fields must be to each other is checked in `__post_init__`, which raises ValueError(what is wrong, how to mend it).
+
+    `folder` is where forestall.yaml stands: relative paths start there. A class may say `supplies_at_once = True`: then
+    `forestall check` asks it which metrics it supplies, so that must take no network, no heavy library and no more than
+    the first lines of files. A class that says `keeps = True` is also given `keep`, a folder of its own that may not
+    exist yet, for what it has fetched. Thrown away, that costs time and never facts.
     """
 
     Settings: ClassVar[type]
 
-    def __call__(self, name: str, settings: object, metrics: Mapping[str, Metric], folder: Path) -> Source:
-        """A source of this name for the supplied metrics of the catalogue."""
+    def __call__(self, name: str, settings: object, metrics: Mapping[str, Metric], folder: Path,
+                 **kept: Path) -> Source:
+        """A source of this name for the supplied metrics of the catalogue; `kept` holds `keep`, or nothing."""
 
 
 class OnUncertain(StrEnum):

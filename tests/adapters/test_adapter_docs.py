@@ -17,11 +17,11 @@ from forestall.adapters.channels.slack import SlackChannel
 from forestall.adapters.channels.webhook import WebhookChannel
 from forestall.adapters.sources.csv import CsvSource
 from forestall.adapters.sources.parquet import ParquetSource
-from forestall.engine.adapter_settings import written
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Message, MessageKind, ReceiptStatus
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError
+from forestall.engine.settings_filling import written
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADAPTERS = {"csv": CsvSource, "parquet": ParquetSource, "email": EmailChannel, "slack": SlackChannel,
