@@ -20,8 +20,8 @@ from forestall.engine.intervene.many import second, write_messages
 from forestall.engine.model.delivery import OutboxRow
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.state import State
+from forestall.engine.processes import undisturbed
 from forestall.engine.rulebook.loader import load
-from forestall.engine.runtime import undisturbed
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.store import Store
 from forestall.engine.store.tables import metadata

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +33,8 @@ from forestall.engine.model.ports import Channel, OnUncertain, Source
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.model.trigger import Existing
-from forestall.engine.rulebook.begun import needed, with_begun
+from forestall.engine.processes import undisturbed
+from forestall.engine.rulebook.begun import going_on
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
@@ -184,7 +184,7 @@ class Passes:
         known = Circumstances(moment=datetime.now(UTC) if project.settings.live else None,
                               supply=supply(self._history, project.rulebook.catalogue, collected, day,
                                             frozenset().union(*rests_on(rulebook).values())))
-        with undisturbed(), second(sum(evaluations.alarmed) - len(before.alerts)) as begun:
+        with undisturbed(), second(evaluator.engine, sum(evaluations.alarmed) - len(before.alerts)) as begun:
             decided = decide_day(rulebook, evaluator.conditions, project.directory, before, evaluations, known)
             rows = write_messages(evaluator, project.directory, self._history, decided.decisions.deliveries,
                                   decided.decisions.digests, begun)
@@ -205,11 +205,9 @@ class Passes:
 
     def _following(self, state: State) -> Evaluator:
         """An evaluator that also knows the steps on which plays still run, though the rules say others by now."""
-        rulebook = self._project.rulebook
-        wanted = needed(rulebook, steps_under_way(state)) & state.begun.keys()
-        if wanted != self._evaluator.rulebook.begun.keys():
-            begun = with_begun(rulebook, {key: state.begun[key] for key in wanted})
-            self._evaluator = self._project.evaluator.following(begun)
+        rulebook = going_on(self._evaluator.rulebook, steps_under_way(state), state.begun)
+        if rulebook is not self._evaluator.rulebook:
+            self._evaluator = self._project.evaluator.following(rulebook)
         return self._evaluator
 
     def _basis(self, rulebook: Rulebook, day: date, known: Circumstances, decided: Decided) -> Basis:
@@ -276,19 +274,6 @@ def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[
                                project.settings.gone_after, progress)
         history.publish()
     return collected, history
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Python looks for dead cycles after every so many new objects. Those of a pass are many, and all of them stay: to
-    look through them again and again takes a fifth of the time and finds nothing."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from forestall.engine.cli.told import Known, RulesThen, Told
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.intervene.explained import answered
 from forestall.engine.language.nearest import did_you_mean
-from forestall.engine.rulebook.begun import needed, with_begun
+from forestall.engine.rulebook.begun import going_on
 from forestall.engine.rulebook.earlier import earlier
 from forestall.engine.runtime import Project, open_project
 from forestall.engine.score.explain import AGO, explain, nearest_accounts
@@ -52,8 +52,7 @@ def _told(project: Project, rules: Path, account: str, day: date | None, since: 
         wanted = day or (last.day if last else _last_day(project))
         record, then = store.account(account), store.pass_on(wanted - timedelta(days=since))
         begun = store.begun()
-    running = needed(project.rulebook, {(run.play, run.digest) for run in record.runs}) & begun.keys()
-    rulebook = with_begun(project.rulebook, {key: begun[key] for key in running})
+    rulebook = going_on(project.rulebook, {(run.play, run.digest) for run in record.runs}, begun)
     before = _rules_then(project, rules, then)
     found = explain(rulebook, project.history, account, wanted, since, before.rulebook)
     if found is None:

@@ -17,11 +17,11 @@ from forestall.engine.model.delivery import Delivery, Message, OutboxRow
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.processes import process
-from forestall.engine.score.engine import DuckDb
+from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Compiled, Evaluator
 
 MANY = 20_000      # a process takes a second or two to begin
-OTHERS = 0.55       # the share of the second process, which need not store any
+OTHERS = 0.55      # the share of the second process, which need not store any
 
 _NONE: Mapping[str, Sequence[Delivery]] = {}
 _Fields = tuple[object, ...]
@@ -55,11 +55,16 @@ class Written(Sequence[OutboxRow]):
         return (*self._first, *self._others)[index]
 
 
+def _worth_it(engine: Engine, count: int) -> bool:
+    """Whether so many messages are worth a second process: it reads the history with an engine of its own."""
+    return count >= MANY and (os.cpu_count() or 1) >= 2 and isinstance(engine, DuckDb)
+
+
 @contextmanager
-def second(expected: int) -> Iterator[ProcessPoolExecutor | None]:
+def second(engine: Engine, expected: int) -> Iterator[ProcessPoolExecutor | None]:
     """A second process that begins at once, while it is still being planned what there is to write; None where less is
     expected than is worth one. It ends with an error in the block, else with the last message."""
-    if expected < MANY or (os.cpu_count() or 1) < 2:
+    if not _worth_it(engine, expected):
         yield None
         return
     pool = process(__name__)
@@ -76,7 +81,7 @@ def write_messages(evaluator: Evaluator, directory: Directory, history: History,
                    begun: ProcessPoolExecutor | None = None) -> Sequence[OutboxRow]:
     """The outbox rows of planned deliveries, each with its message. `digests`: what some of them stand for. `begun`: a
     second process that is there already (see `second`); it ends with the last message."""
-    if len(deliveries) < MANY or (os.cpu_count() or 1) < 2 or not isinstance(evaluator.engine, DuckDb):
+    if not _worth_it(evaluator.engine, len(deliveries)):
         if begun is not None:
             begun.shutdown(wait=False)
         return outbox_rows(deliveries, write(evaluator, directory, history, deliveries, digests))

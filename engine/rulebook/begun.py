@@ -18,13 +18,19 @@ from forestall.engine.rulebook.words import Words
 _FILE = "the steps that it began with"
 
 
-def with_begun(rulebook: Rulebook, written: Mapping[PlaySteps, str]) -> Rulebook:
-    """The same rules, with steps of plays as they were once written (see `Play.written`)."""
+def going_on(rulebook: Rulebook, running: Collection[PlaySteps], written: Mapping[PlaySteps, str]) -> Rulebook:
+    """The same rules, with the steps on which plays are `running` though the rules say others by now.
+
+    `written` says how steps were once written (see `Play.written`). The rulebook itself when it has just those.
+    """
+    wanted = _needed(rulebook, running) & written.keys()
+    if wanted == rulebook.begun.keys():
+        return rulebook
     words = _words(rulebook)
-    return replace(rulebook, begun={key: _read(rulebook, words, key[0], text) for key, text in written.items()})
+    return replace(rulebook, begun={key: _read(rulebook, words, key[0], written[key]) for key in wanted})
 
 
-def needed(rulebook: Rulebook, running: Collection[PlaySteps]) -> frozenset[PlaySteps]:
+def _needed(rulebook: Rulebook, running: Collection[PlaySteps]) -> frozenset[PlaySteps]:
     """Of the steps on which plays run, those that the rules do not say any more. What was taken out needs none."""
     return frozenset((play, digest) for play, digest in running
                      if play in rulebook.plays and rulebook.plays[play].digest != digest)

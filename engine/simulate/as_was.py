@@ -25,7 +25,7 @@ from forestall.engine.model.delivery import Delivery, PlayRun
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
-from forestall.engine.rulebook.begun import needed, with_begun
+from forestall.engine.rulebook.begun import going_on
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.look_back import look_back
 
@@ -88,10 +88,8 @@ def reach(evaluator: Evaluator) -> int:
 
 def with_steps(evaluator: Evaluator, state: State) -> Evaluator:
     """An evaluator that also knows the steps on which plays ran then, though the rules of that day said others."""
-    wanted = needed(evaluator.rulebook, steps_under_way(state)) & state.begun.keys()
-    if not wanted:
-        return evaluator
-    return evaluator.following(with_begun(evaluator.rulebook, {key: state.begun[key] for key in wanted}))
+    rulebook = going_on(evaluator.rulebook, steps_under_way(state), state.begun)
+    return evaluator if rulebook is evaluator.rulebook else evaluator.following(rulebook)
 
 
 def decide_again(logged: Logged, evaluator: Evaluator, directory: Directory, history: History) -> Decided:

@@ -15,7 +15,7 @@ from forestall.engine.model.delivery import MessageKind, RunStatus
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions, identity
-from forestall.engine.rulebook.begun import needed, with_begun
+from forestall.engine.rulebook.begun import going_on
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import DayOfEvaluations
@@ -38,8 +38,7 @@ def first_day(base: OneDay, candidate: Rulebook, engine: Engine, directory: Dire
     """The day of the base decided by the candidate: as a pass does it, with guards on that nobody answers."""
     state, day = base.before, base.decided.decisions.day
     assert state is not None      # it is the last day
-    begun = needed(candidate, steps_under_way(state)) & state.begun.keys()
-    evaluator = Evaluator(with_begun(candidate, {key: state.begun[key] for key in begun}), engine)
+    evaluator = Evaluator(going_on(candidate, steps_under_way(state), state.begun), engine)
     seen = evaluator.evaluate(history, day, day).on(day)
     decided = decide_day(evaluator.rulebook, evaluator.conditions, directory, state, seen, Circumstances())
     return FirstDay(decided, seen, evaluator)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 
 from forestall.engine.detect.history import History, Progress, quiet
@@ -12,6 +10,7 @@ from forestall.engine.intervene.day import Decided, decide_day
 from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.model.people import Directory
 from forestall.engine.model.state import State
+from forestall.engine.processes import undisturbed
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import Evaluations
 from forestall.engine.simulate.ledger import Ledger
@@ -52,15 +51,3 @@ def fold(evaluator: Evaluator, directory: Directory, evaluations: Evaluations, f
         state = state.after(decided.decisions)
         yield decided, state
         day += timedelta(days=1)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Without the search for dead cycles, which would look through all that is remembered again and again."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

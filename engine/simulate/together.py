@@ -14,13 +14,14 @@ from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.model.trigger import Existing
+from forestall.engine.processes import undisturbed
 from forestall.engine.score.changes import StandingDay
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import DayOfEvaluations
 from forestall.engine.simulate.ledger import Ledger
-from forestall.engine.simulate.replay import DAYS_AT_ONCE, undisturbed
+from forestall.engine.simulate.replay import DAYS_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

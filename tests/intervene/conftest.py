@@ -17,7 +17,7 @@ from forestall.engine.model.expression import Truth
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
-from forestall.engine.rulebook.begun import needed, with_begun
+from forestall.engine.rulebook.begun import going_on
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import DayOfEvaluations, to_epoch
@@ -116,8 +116,7 @@ class Scene:
 
     def changed(self, rulebook: Rulebook) -> None:
         """From the next day on other rules are in force; who began goes on with the steps of then."""
-        wanted = needed(rulebook, steps_under_way(self.state)) & self.state.begun.keys()
-        self.rulebook = with_begun(rulebook, {key: self.state.begun[key] for key in wanted})
+        self.rulebook = going_on(rulebook, steps_under_way(self.state), self.state.begun)
         self.conditions = Conditions.of(self.rulebook)
 
     def row(self, account: str = "acme", true: Iterable[str] = (), unknown: Iterable[str] = (), *,
