@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from forestall.engine.intervene import courtesy
@@ -128,8 +128,7 @@ class _Walk:
 
     def moved(self) -> PlayRun:
         """The run as it stands now."""
-        return replace(self.run, step=self._step, next_on=self._next_on, since=self._since, told_on=self._told_on,
-                       reason=self._reason)
+        return self.run.at(self._step, self._next_on, self._since, self._told_on, self._reason)
 
     def _end(self, reason: str = "") -> None:
         """Through its steps. The run ends tomorrow: today is taken, so a second pass of the day starts nothing more."""

@@ -62,6 +62,12 @@ class PlayRun:
     told_on: date | None = None         # its first message was planned
     escalated_on: date | None = None
 
+    def at(self, step: int, next_on: date | None, since: date | None, told_on: date | None, reason: str) -> PlayRun:
+        """The run at another step. Field by field: `replace` looks at all of them, for every run of a pass."""
+        return PlayRun(self.account, self.play, self.group, self.occurrence, self.severity, self.status, self.digest,
+                       step, next_on, since, reason, self.outcome, self.until, self.met_on, self.began_on, self.done_on,
+                       self.done_by, self.due_on, told_on, self.escalated_on)
+
     @property
     def took(self) -> int | None:
         """How many days it took until the goal was met; None as long as it is not, or was met from the start."""

@@ -15,13 +15,13 @@ from forestall.engine.model.outcome import SETTLES, Answer, AnswerKind, Applied
 from forestall.engine.model.people import bare_address
 from forestall.engine.model.state import Decisions
 from forestall.engine.store import rows
-from forestall.engine.store.database import insert_new
+from forestall.engine.store.database import by_column, insert_new
 from forestall.engine.store.tables import alerts, answers, outbox, runs
 
 
 def answer(connection: sa.Connection, said: Answer) -> Applied:
     """Keep what was said and apply it. Said before: nothing changes."""
-    if not insert_new(connection, answers, [answer_row(said)]):
+    if not insert_new(connection, answers, by_column([answer_row(said)])):
         return Applied(new=False)
     if said.kind is AnswerKind.UNSUBSCRIBED:
         withdraw(connection, {bare_address(said.by)}, said.at)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from forestall.engine.model.delivery import RunStatus
 from forestall.engine.model.remembered import STARTS_REMEMBERED
 from forestall.engine.model.state import Approval, Decisions, starts_by_play
-from forestall.engine.store.database import upsert
+from forestall.engine.store.database import by_column, upsert
 from forestall.engine.store.tables import approvals, runs, starts
 
 
@@ -52,5 +52,5 @@ def read_starts(connection: sa.Connection, day: date) -> dict[str, tuple[tuple[d
 
 def write_starts(connection: sa.Connection, decisions: Decisions) -> int:
     """What started today, play by play. How many rows changed."""
-    return upsert(connection, starts, [{"play": play, "day": decisions.day, "starts": count}
-                                       for play, count in sorted(decisions.starts.items())])
+    return upsert(connection, starts, by_column([{"play": play, "day": decisions.day, "starts": count}
+                                                 for play, count in sorted(decisions.starts.items())]))

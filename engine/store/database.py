@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,11 +82,17 @@ def _sentence(name: str, message: str, hint: str) -> StoreError:
     return StoreError.one(Location(name), "state-not-usable", f"{message}.", hint)
 
 
-def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]],
-           keep: frozenset[str] = frozenset()) -> int:
+Columns = Mapping[str, Sequence[Any]]
+"""Rows of a table by column, as the many rows of a pass are written: a dict for each would cost as much again."""
+
+
+def by_column(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """Rows that all have the same columns."""
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: Columns, keep: frozenset[str] = frozenset()) -> int:
     """Insert rows, or give those that are there new values but for the columns `keep`. How many changed anything."""
-    if not rows:
-        return 0
     insert = _insert(connection, table)
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in keys and column.name not in keep]
@@ -98,10 +103,8 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, 
     return _rows_written(connection, table, statement, rows)
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> int:
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Columns) -> int:
     """Insert those rows that no unique column knows yet. How many were new."""
-    if not rows:
-        return 0
     return _rows_written(connection, table, _insert(connection, table).on_conflict_do_nothing(), rows)
 
 
@@ -111,14 +114,14 @@ def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postg
 
 
 def _rows_written(connection: sa.Connection, table: sa.Table, statement: sqlite.Insert | postgresql.Insert,
-                  rows: Sequence[dict[str, Any]]) -> int:
+                  rows: Columns) -> int:
     """Compile once and hand the driver all rows: SQLAlchemy's own way costs as much again as the database."""
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    if not any(map(len, rows.values())):
+        return 0
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows))
     by_position = compiled.positiontup is not None
-    names = list(compiled.positiontup or rows[0])
-    columns = zip(*map(itemgetter(*names), rows), strict=True) if len(names) > 1 else [[row[names[0]] for row in rows]]
-    values = list(zip(*(_as_sent(connection, table.c[name], found) for name, found in zip(names, columns, strict=True)),
-                      strict=True))
+    names = list(compiled.positiontup or rows)
+    values = list(zip(*(_as_sent(connection, table.c[name], rows[name]) for name in names), strict=True))
     sent: Sequence[Any] = values if by_position else [dict(zip(names, row, strict=True)) for row in values]
     result = connection.exec_driver_sql(str(compiled), sent, execution_options={"preserve_rowcount": True})
     return max(result.rowcount, 0)

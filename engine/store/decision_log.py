@@ -26,7 +26,7 @@ from forestall.engine.model.supply import Silent, Supply
 from forestall.engine.model.trigger import Existing
 from forestall.engine.store import answers, rows, tables
 from forestall.engine.store.columns import Packed, expanded, packed, pressed, unpacked
-from forestall.engine.store.database import insert_new
+from forestall.engine.store.database import by_column, insert_new
 from forestall.engine.store.remembering import Remembered
 
 
@@ -44,7 +44,8 @@ def write(connection: sa.Connection, number: int, decisions: Decisions, since: S
         "planned": [one.key for one in decisions.deliveries]
         if len(decisions.deliveries) != _count(connection, deliveries) else None,
     }
-    insert_new(connection, tables.rulesets, [{"digest": decisions.digest, "files": pressed(dict(basis.files))}])
+    insert_new(connection, tables.rulesets, by_column([
+        {"digest": decisions.digest, "files": pressed(dict(basis.files))}]))
     connection.execute(sa.insert(log).values(
         pass_number=number, version=basis.version, heard=decisions.heard, first_delivery=deliveries[0],
         last_delivery=deliveries[1], basis=_basis_text(basis), whole=not goes_on, decided=pressed(document)))

@@ -25,7 +25,7 @@ from forestall.engine.model.state import (
     kept_runs,
 )
 from forestall.engine.store import answers, approvals, renaming, rows, tables
-from forestall.engine.store.database import insert_new, upsert
+from forestall.engine.store.database import by_column, insert_new, upsert
 from forestall.engine.store.messages import Forms
 
 
@@ -73,24 +73,24 @@ def write_pass(
 ) -> CommitReport:
     """Write one pass; what is there already is left as it is. `ran_at` has a time zone."""
     changed = renaming.rename(connection, decisions.renamed)
-    log = [rows.transition_row(transition, decisions.digest) for transition in decisions.transitions]
-    changed += insert_new(connection, tables.transitions, log)
-    changed += upsert(connection, tables.alerts, [rows.alert_row(alert) for alert in changed_alerts(decisions)])
+    changed += insert_new(connection, tables.transitions, rows.transition_rows(decisions.transitions, decisions.digest))
+    changed += upsert(connection, tables.alerts, rows.alert_rows(changed_alerts(decisions)))
     changed += _write_tiers(connection, decisions)
     runs: dict[object, PlayRun] = {identity(run): run for run in decisions.runs}
-    changed += upsert(connection, tables.runs, [rows.run_row(run) for run in runs.values()])
-    changed += insert_new(connection, tables.begun, [
-        {"play": play, "digest": digest, "steps": steps} for (play, digest), steps in decisions.begun.items()])
+    changed += upsert(connection, tables.runs, rows.run_rows(runs.values()))
+    changed += insert_new(connection, tables.begun, by_column([
+        {"play": play, "digest": digest, "steps": steps} for (play, digest), steps in decisions.begun.items()]))
     changed += _write_silences(connection, decisions)
     changed += insert_new(connection, tables.known_triggers,
-                          [{"trigger": name, "since": decisions.day} for name in sorted(decisions.triggers)])
+                          by_column([{"trigger": name, "since": decisions.day} for name in sorted(decisions.triggers)]))
     changed += approvals.use_up(connection, decisions) + approvals.write_starts(connection, decisions)
     answers.apply_since(connection, decisions)
-    changed += insert_new(connection, tables.answers, [answers.answer_row(one) for one in decisions.answers])
+    changed += insert_new(connection, tables.answers,
+                          by_column([answers.answer_row(one) for one in decisions.answers]))
     cancelled = _cancel(connection, decisions, ran_at)
     forms = Forms()
-    planned = [rows.outbox_row(row, forms) for row in deliveries]
-    insert_new(connection, tables.forms, forms.rows())
+    planned = rows.outbox_rows(deliveries, forms)
+    insert_new(connection, tables.forms, by_column(forms.rows()))
     new = insert_new(connection, tables.outbox, planned)
     cancelled += answers.withdraw(connection, answers.unsubscribed(connection, decisions.heard), ran_at)
     written = bool(changed or cancelled or new) or not _is_last_pass(connection, decisions)
@@ -197,13 +197,13 @@ def _write_tiers(connection: sa.Connection, decisions: Decisions) -> int:
         changed += max(connection.execute(statement, forgotten).rowcount, 0)
     decided = [{"account": account, "tier": tier, "decided_on": decisions.day}
                for account, tier in decisions.tiers.items() if tier]
-    return changed + upsert(connection, tables.tiers, decided)
+    return changed + upsert(connection, tables.tiers, by_column(decided))
 
 
 def _write_silences(connection: sa.Connection, decisions: Decisions) -> int:
     """Each once, with the first day on which it was so and the last."""
     found = {tuple(row[name] for name in _SILENCE_KEY): row for row in map(rows.silence_row, decisions.silences)}
-    return upsert(connection, tables.silences, list(found.values()), keep=frozenset({"first_day"}))
+    return upsert(connection, tables.silences, by_column(list(found.values())), keep=frozenset({"first_day"}))
 
 
 _SILENCE_KEY = tuple(column.name for column in tables.silences.primary_key)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from enum import StrEnum
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from forestall.engine.model.delivery import (
     Silence,
     SilenceReason,
 )
+from forestall.engine.store.database import Columns
 from forestall.engine.store.messages import Forms, message_of
 
 if TYPE_CHECKING:
@@ -42,12 +45,13 @@ class _Columns(Generic[Noun]):
         self._enums = [(place, name, {one.value: one for one in kind}) for place, name, kind in kinds
                        if isinstance(kind, type) and issubclass(kind, StrEnum)]
 
-    def row(self, noun: Noun) -> Row:
-        """Its fields as a row."""
-        row = dict(zip(self._names, self._values(noun), strict=True))
-        for _, name, _ in self._enums:
-            row[name] = str(row[name])
-        return row
+    def columns(self, nouns: Iterable[Noun]) -> dict[str, Sequence[Any]]:
+        """Their fields, column by column."""
+        found: list[Sequence[Any]] = list(zip(*map(self._values, nouns), strict=True)) or [()] * len(self._names)
+        for place, _, members in self._enums:
+            texts = {member: text for text, member in members.items()}
+            found[place] = [texts[member] for member in found[place]]
+        return dict(zip(self._names, found, strict=True))
 
     def of(self, row: sa.Row[Any]) -> Noun:
         """The noun of a row that has its fields."""
@@ -60,9 +64,9 @@ class _Columns(Generic[Noun]):
 _ALERT, _RUN, _DELIVERY = _Columns(Alert), _Columns(PlayRun), _Columns(Delivery)
 
 
-def alert_row(alert: Alert) -> Row:
-    """An alert as its row."""
-    return _ALERT.row(alert)
+def alert_rows(alerts: Iterable[Alert]) -> Columns:
+    """Alerts as their rows."""
+    return _ALERT.columns(alerts)
 
 
 def alert_of(row: sa.Row[Any]) -> Alert:
@@ -70,9 +74,10 @@ def alert_of(row: sa.Row[Any]) -> Alert:
     return _ALERT.of(row)
 
 
-def transition_row(transition: Transition, digest: str) -> Row:
-    """A transition as a row of the log; `digest` is of the rules that caused it."""
-    return {**alert_row(transition.alert), "day": transition.day, "kind": transition.kind.value, "digest": digest}
+def transition_rows(transitions: Sequence[Transition], digest: str) -> Columns:
+    """Transitions as rows of the log; `digest` is of the rules that caused them."""
+    return {**alert_rows(one.alert for one in transitions), "day": [one.day for one in transitions],
+            "kind": [one.kind.value for one in transitions], "digest": [digest] * len(transitions)}
 
 
 def transition_of(row: sa.Row[Any]) -> Transition:
@@ -80,9 +85,9 @@ def transition_of(row: sa.Row[Any]) -> Transition:
     return Transition(TransitionKind(row.kind), alert_of(row), row.day)
 
 
-def run_row(run: PlayRun) -> Row:
-    """A run as its row."""
-    return _RUN.row(run)
+def run_rows(runs: Iterable[PlayRun]) -> Columns:
+    """Runs as their rows."""
+    return _RUN.columns(runs)
 
 
 def run_of(row: sa.Row[Any]) -> PlayRun:
@@ -105,16 +110,20 @@ def silence_of(row: sa.Row[Any]) -> Silence:
                    row.step, row.detail)
 
 
-def outbox_row(row: OutboxRow, forms: Forms) -> Row:
-    """An outbox row as its row in the table; `forms` takes what its message shares with others."""
-    delivery = row.delivery
-    form, message = forms.kept(delivery, row.message)
+def outbox_rows(waiting: Sequence[OutboxRow], forms: Forms) -> Columns:
+    """Outbox rows as rows of the table; `forms` takes what their messages share."""
+    deliveries = [row.delivery for row in waiting]
+    kept = [forms.kept(row.delivery, row.message) for row in waiting]
+    far = cache(destination)
+    whole = len(deliveries)
     return {
-        **_DELIVERY.row(delivery),
-        "message": message, "form": form, "destination": destination(delivery.channel, delivery.recipient),
-        "status": row.status.value, "attempts": row.attempts, "next_attempt": row.next_attempt, "claimed_until": None,
-        "claimed_by": "", "withdrawn": False, "detail": row.detail, "reference": row.reference,
-        "sent_at": row.sent_at,
+        **_DELIVERY.columns(deliveries),
+        "message": [message for _, message in kept], "form": [form for form, _ in kept],
+        "destination": [far(one.channel, one.recipient) for one in deliveries],
+        "status": [row.status.value for row in waiting], "attempts": [row.attempts for row in waiting],
+        "next_attempt": [row.next_attempt for row in waiting], "claimed_until": [None] * whole,
+        "claimed_by": [""] * whole, "withdrawn": [False] * whole, "detail": [row.detail for row in waiting],
+        "reference": [row.reference for row in waiting], "sent_at": [row.sent_at for row in waiting],
     }
 
 
