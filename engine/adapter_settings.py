@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from forestall.engine.errors import Location, SettingsError
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.model.joining import Joining
 from forestall.engine.model.people import Destination
 from forestall.engine.model.ports import OnUncertain
 from forestall.engine.rulebook.findings import Findings
@@ -28,7 +29,8 @@ class AdapterSettings:
     """A source or channel as forestall.yaml describes it; `options` are the keys that its adapter understands.
 
     `named_at` is where its adapter is named. For channels: `on_uncertain` None leaves it to the channel; `destinations`
-    are those that name it, and `secret_at` is where the first of them has a secret of its own.
+    are those that name it, and `secret_at` is where the first of them has a secret of its own. For sources: `joining`
+    is how its rows find their account.
     """
 
     name: str
@@ -39,6 +41,7 @@ class AdapterSettings:
     on_uncertain: OnUncertain | None = None
     destinations: tuple[Destination, ...] = ()
     secret_at: Location | None = None
+    joining: Joining | None = None
 
 
 def prepared(described: AdapterSettings, group: str) -> tuple[Any, object]:

@@ -14,13 +14,13 @@ from pathlib import Path
 from forestall import __version__
 from forestall.engine.adapter_settings import CHANNELS
 from forestall.engine.detect.as_it_was import day_read
-from forestall.engine.detect.collect import Collected, collect, import_all
+from forestall.engine.detect.collect import Collected, Intake, collect, import_all
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.detect.supply import supply
 from forestall.engine.errors import Location, SettingsError, UsageError
 from forestall.engine.intervene.accounts import steps_under_way
-from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.day import Decided, decide_day, to_tell
 from forestall.engine.intervene.guards import rests_on
 from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.intervene.many import second, write_messages
@@ -33,12 +33,16 @@ from forestall.engine.model.ports import Channel, OnUncertain, Source
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import State
 from forestall.engine.model.trigger import Existing
+from forestall.engine.model.warehouse import Warehouse
 from forestall.engine.processes import undisturbed
 from forestall.engine.rulebook.begun import going_on
 from forestall.engine.rulebook.loader import load
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.score.in_warehouse import InWarehouse
 from forestall.engine.score.spark import Spark
+from forestall.engine.score.spark_warehouse import SparkClient
+from forestall.engine.score.telling import Remembered
 from forestall.engine.settings import (
     EngineName,
     Settings,
@@ -49,6 +53,8 @@ from forestall.engine.settings import (
 )
 from forestall.engine.store import CommitReport, Store
 from forestall.engine.store.alone import alone
+from forestall.engine.warehouse.client import Client
+from forestall.engine.warehouse.postgresql import PostgreSql
 
 REHEARSAL = "folder"
 
@@ -69,7 +75,7 @@ class Project:
     @property
     def history(self) -> History:
         """The history as it is in force now."""
-        return History(self.settings.state / "history")
+        return history_of(self.settings, self.evaluator.engine, self.rulebook.gone_after)
 
     @property
     def store_path(self) -> StatePlace:
@@ -79,6 +85,11 @@ class Project:
     def today(self) -> date:
         """Today in the project's time zone."""
         return datetime.now(self.settings.time_zone).date()
+
+    @property
+    def intake(self) -> Intake:
+        """How the rows of sources find their account."""
+        return Intake({one.name: one.joining for one in self.settings.sources if one.joining is not None})
 
     def sources(self) -> list[Source]:
         """Every source of forestall.yaml, opened."""
@@ -129,10 +140,29 @@ def open_project(folder: Path, rules: Path | None = None, engine: EngineName | N
     return Project(settings, rulebook, Evaluator(rulebook, chosen_engine(settings, engine)))
 
 
+def history_of(settings: Settings, engine: Engine, gone_after: int) -> History:
+    """The history as it is in force now: ours, or the table of a warehouse."""
+    root = settings.state / "history"
+    return engine.history(root, gone_after) if isinstance(engine, InWarehouse) else History(root)
+
+
 def chosen_engine(settings: Settings, engine: EngineName | None = None) -> Engine:
     """Where evaluation runs; it is not started yet."""
     named_at = Location("--engine") if engine else settings.engine_at
+    if settings.warehouse is not None:
+        return _warehouse(settings, settings.warehouse, engine)
     return Spark(named_at) if (engine or settings.engine) is EngineName.SPARK else DuckDb()
+
+
+def _warehouse(settings: Settings, warehouse: Warehouse, engine: EngineName | None) -> Engine:
+    """The warehouse as the engine. UsageError where another one is asked for."""
+    if engine is not None and not (engine is EngineName.SPARK and warehouse.place is None):
+        raise UsageError.one(Location("--engine"), "engine-elsewhere",
+                             f"the history is the table {warehouse.name}, and rules are evaluated where it is.",
+                             "Leave --engine out.")
+    client: Client = PostgreSql(warehouse, warehouse.place) if warehouse.place is not None else SparkClient(
+        warehouse, settings.engine_at)
+    return InWarehouse(warehouse, client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +205,10 @@ class Passes:
         project, before = self._project, self._state
         evaluator = self._following(before)
         collected = collect(self._history, self._sources, project.rulebook.catalogue, day,
-                            project.settings.gone_after, self._progress)
+                            project.settings.gone_after, self._progress, project.intake)
         self._progress("evaluate", 0, 1)
-        evaluations = evaluator.evaluate(self._history, day, day).on(day)
+        evaluations = evaluator.told(self._history, day, to_tell(evaluator.rulebook, before, day)
+                                     if evaluator.engine.far else Remembered())
         rulebook = evaluator.rulebook
         if self._existing is not None and before.previous_pass is None:
             rulebook = rulebook.with_existing(self._existing)
@@ -257,7 +288,7 @@ def passes(project: Project, *, send: bool, existing: Existing | None = None,
 
     `stop` ends the sending early; what is left waits in the outbox.
     """
-    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, _writing(project) if send else nullcontext():
+    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, writing(project) if send else nullcontext():
         history = project.history if send else project.history.scratch(Path(folder))
         running = Passes(project, history, send=send, existing=existing, progress=progress, stop=stop)
         try:
@@ -268,16 +299,20 @@ def passes(project: Project, *, send: bool, existing: Existing | None = None,
 
 def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[Collected, ...], History]:
     """Bring everything that the sources have into the history. Whole or not at all."""
-    with _writing(project):
+    if project.settings.warehouse is not None:
+        raise UsageError.one(project.settings.warehouse.location, "history-in-place",
+                             f"the history is the table {project.settings.warehouse.name}, so nothing is imported.",
+                             "Load the table; `forestall run` reads it where it is.")
+    with writing(project):
         history = project.history
         collected = import_all(history, project.sources(), project.rulebook.catalogue, project.today(),
-                               project.settings.gone_after, progress)
+                               project.settings.gone_after, progress, project.intake)
         history.publish()
     return collected, history
 
 
 @contextmanager
-def _writing(project: Project) -> Iterator[None]:
+def writing(project: Project) -> Iterator[None]:
     """The history and the state of a project are written by one process at a time. What fails leaves no trace."""
     path = project.settings.state / "pass.lock"
     with alone(path) as is_alone:

@@ -19,10 +19,14 @@ from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.places import PostgresPlace, is_server, postgres_place
 from forestall.engine.model.ports import Channel, ChannelType, OnUncertain, Secret, Source, SourceType
 from forestall.engine.model.schedule import Schedule, clock_time, interval
+from forestall.engine.model.warehouse import Warehouse
 from forestall.engine.rulebook import durations, links, schema, source
 from forestall.engine.rulebook.causes import causes
 from forestall.engine.rulebook.findings import Findings
+from forestall.engine.rulebook.joining import KEYS as JOINING
+from forestall.engine.rulebook.joining import joining
 from forestall.engine.rulebook.nodes import ListNode, MapNode, ScalarNode
+from forestall.engine.rulebook.warehouse import warehouse
 from forestall.engine.settings_filling import secret_reference
 
 FILE = "forestall.yaml"
@@ -42,8 +46,9 @@ class Settings:
     """forestall.yaml, checked. `project` is the folder where it stands; relative paths start there.
 
     `state` is the folder of the engine's own records, the state database among them unless there is a `server`.
-    `gone_after` is in days. `live` False means rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the
-    place that names the engine. `owners` are the people and destinations that hear of rules that cannot be used.
+    `gone_after` is in days, and so is `retention`, how long the history is kept (None: forever). `live` False means
+    rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the place that names the engine. `owners` are the people and
+    destinations that hear of rules that cannot be used.
     """
 
     project: Path
@@ -58,9 +63,11 @@ class Settings:
     engine: EngineName
     engine_at: Location
     server: PostgresPlace | None = None
+    warehouse: Warehouse | None = None
     owners: tuple[str, ...] = ()
     passes: Schedule | None = None
     listen: Listen | None = None
+    retention: int | None = None
     file: str = FILE
 
     def channel(self, name: str) -> AdapterSettings | None:
@@ -155,7 +162,7 @@ class _Reader:
 
     def settings(self, project: Path) -> Settings:
         self._no_secrets_in("destinations", "people")
-        channels = self._adapters("channels")
+        channels = self._adapters("channels", project)
         destinations = self._destinations(channels)
         channels = tuple(self._with_destinations(channel, destinations) for channel in channels)
         zone = self._zone(self._root.scalar("time_zone"), "`time_zone`")
@@ -163,18 +170,20 @@ class _Reader:
         directory = Directory(self._people(), destinations)
         return Settings(
             project=project,
-            sources=self._adapters("sources"),
+            sources=self._adapters("sources", project),
             channels=channels,
             directory=directory,
             time_zone=zone or ZoneInfo("UTC"),
             live=self._root.text("delivery") == "live",
             gone_after=self._gone_after(),
+            retention=durations.days(self._root, "retention", FILE, self._findings, least=1),
             state=project / (STATE if is_server(self._root.text("state")) else self._root.text("state") or STATE),
             server=self._server(),
             deliveries=project / (self._root.text("deliveries") or "deliveries"),
             file=self._file,
             engine=EngineName.SPARK if engine is not None and engine.text == EngineName.SPARK else EngineName.DUCKDB,
             engine_at=engine.location if engine is not None else Location(self._file),
+            warehouse=warehouse(self._root, self._findings),
             owners=self._owners(directory, {channel.adapter for channel in channels}),
             passes=self._passes(),
             listen=self._listen(),
@@ -190,17 +199,19 @@ class _Reader:
             self._findings.extend(error.problems)
             return None
 
-    def _adapters(self, key: str) -> tuple[AdapterSettings, ...]:
+    def _adapters(self, key: str, project: Path) -> tuple[AdapterSettings, ...]:
         found: list[AdapterSettings] = []
         for entry in self._root.map(key):
             named = entry.value.scalar("adapter") if isinstance(entry.value, MapNode) else None
             if isinstance(entry.value, MapNode) and named is not None and entry.value.text("adapter"):
-                ours = ("adapter", "on_uncertain") if key == "channels" else ("adapter",)
+                ours = ("adapter", "on_uncertain") if key == "channels" else ("adapter", *JOINING)
                 options = {name: one for name, one in entry.value.entries.items() if name not in ours}
                 uncertain = entry.value.text("on_uncertain") if "on_uncertain" in ours else ""
                 found.append(AdapterSettings(
                     entry.key.text, named.text, MapNode(options, entry.value.location), entry.key.location,
-                    named.location, OnUncertain(uncertain) if uncertain in list(OnUncertain) else None))
+                    named.location, OnUncertain(uncertain) if uncertain in list(OnUncertain) else None,
+                    joining=None if key == "channels" else joining(
+                        entry.value, f"source {entry.key.text}", project, self._findings)))
         return tuple(found)
 
     def _with_destinations(self, channel: AdapterSettings, found: Mapping[str, Destination]) -> AdapterSettings:

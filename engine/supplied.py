@@ -19,7 +19,10 @@ def unsupplied(settings: Settings, catalogue: Catalogue) -> tuple[Problem, ...]:
             kind, _ = prepared(described, SOURCES)
             if not getattr(kind, "supplies_at_once", False):
                 return ()
-            found.update(open_source(settings, described, metrics).supplies())
+            source = open_source(settings, described, metrics)
+            if not getattr(source, "supplies_at_once", False):      # these settings lead further than others
+                return ()
+            found.update(source.supplies())
         except ForestallError:      # `run` and `history import` say what is wrong with the files
             return ()
     missing = [metric for metric in metrics.values() if metric.name not in found and not metric.by_hand]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import itertools
 import socket
@@ -10,11 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compiled_once import QUERIES, once
 from engines.postgresql import NoServer, Server
 
 from forestall.engine.model.places import PostgresPlace, StatePlace
 
 _schemas = (f"test_{number}" for number in itertools.count())
+GARBAGE_AFTER = 100_000      # new objects: rules, queries and modules stay, and to look through them takes a tenth of all
+gc.set_threshold(GARBAGE_AFTER, 50, 100)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now is no waste, ever."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Until Python ends and everything must go."""
+    gc.unfreeze()
 
 
 def _is_here(address: Any) -> bool:
@@ -39,6 +54,27 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_compiled_once() -> Iterator[None]:
+    """Equal rules, opened anew by one test after the other, become queries once."""
+    from forestall.engine.score import queries
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in QUERIES:
+            patch.setattr(queries, name, once(getattr(queries, name)))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def one_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history is read and written by one DuckDB for all tests of a process."""
+    from one_duckdb import Guest
+
+    from forestall.engine.detect import history
+
+    monkeypatch.setattr(history, "connect", Guest)
 
 
 @pytest.fixture(scope="session")

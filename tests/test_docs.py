@@ -10,6 +10,7 @@ A fenced block says in its first line what is done with it:
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -18,13 +19,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 
-from forestall.engine.cli.main import VERBS, cli
+from forestall.engine.cli.main import VERBS, cli, main
 from forestall.engine.language.manual import with_functions
 from forestall.engine.rulebook import loader
 from forestall.engine.settings import inspect_settings
@@ -92,14 +94,27 @@ def test_every_page_can_be_found_from_the_readme() -> None:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with made-up accounts and their history, to be copied."""
     folder = tmp_path_factory.mktemp("sample") / "project"
-    forestall("init", str(folder), "--sample", cwd=ROOT)
-    forestall("history", "import", cwd=folder)
+    assert called("init", str(folder), "--sample", cwd=ROOT).returncode == 0
+    assert called("history", "import", cwd=folder).returncode == 0
     return folder
 
 
 def forestall(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """In a process of its own."""
     return subprocess.run([sys.executable, "-m", "forestall.engine.cli", *arguments], cwd=cwd, capture_output=True,
                           text=True, check=False, stdin=subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"})
+
+
+def called(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """In this process, which has what it needs imported already, to its last line and exit code."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setenv("NO_COLOR", "1")
+        patch.setattr(sys, "argv", ["forestall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return subprocess.CompletedProcess(arguments, ended.value.code or 0, out.getvalue(), err.getvalue())
 
 
 def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
@@ -117,8 +132,14 @@ def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def follows(shown: list[str], output: str) -> bool:
-    pattern = ".*".join(".*".join(map(re.escape, line.split("…"))) for line in shown)
-    return re.search(pattern, output, re.DOTALL) is not None
+    """Whether the pieces between `…` are there in this order: if they are at all, they are where each comes first."""
+    at = 0
+    for piece in (piece for line in shown for piece in line.split("…")):
+        at = output.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(block.words[:2] == ("console", "run")
@@ -137,7 +158,9 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, sample: Path, tmp_pa
                 here = place = place / command[1]
                 continue
             assert command[0] == "forestall"
-            done = forestall(*command[1:], cwd=place)
+            # what the newcomer reads first is run as a newcomer runs it, and so is what starts processes of its own
+            alone = page.name == "README.md" or command[1] == "serve"
+            done = (forestall if alone else called)(*command[1:], cwd=place)
             said = done.stdout + done.stderr
             assert done.returncode == expected, f"{command}: exit code {done.returncode}\n{said}"
             assert follows(shown, said), f"{command}: the page shows\n{shown}\nit says\n{said}"
@@ -201,7 +224,7 @@ RULES = [page for page in PAGES if any(block.words[:1] == ("yaml",) and len(bloc
 @pytest.mark.parametrize("page", RULES, ids=short)
 def test_the_rules_of_a_page_load(page: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
-    forestall("init", str(project), cwd=tmp_path)
+    assert called("init", str(project), cwd=tmp_path).returncode == 0
     whole = any(block.words == ("yaml", "rules/metrics.yaml") for block in blocks(page))
     if whole:
         for default in [*(project / "rules" / "templates").iterdir(), *(project / "rules" / "tests").iterdir()]:
@@ -220,7 +243,7 @@ def test_the_rules_of_a_page_load(page: Path, tmp_path: Path) -> None:
     found = loader.inspect(project / "rules", settings)
     assert [str(problem) for problem in (found.problems if whole else found.errors)] == []
     if any(block.words[1:2] and block.words[1].startswith("rules/tests/") for block in blocks(page)):
-        told = forestall("test", cwd=project)
+        told = called("test", cwd=project)
         assert told.returncode == 0, told.stdout
 
 

@@ -46,9 +46,9 @@ def test_the_wheel_holds_everything_that_is_read_at_run_time(wheel: Path) -> Non
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `forestall` of an environment that holds nothing but the wheel and what it needs."""
     folder = tmp_path_factory.mktemp("empty") / "venv"
-    call(sys.executable, "-m", "venv", folder, cwd=ROOT)
-    call(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-         "--constraint", ROOT / "constraints.txt", wheel, cwd=folder)
+    call(sys.executable, "-m", "venv", "--without-pip", folder, cwd=ROOT)      # ours can install into it
+    call(sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-compile",
+         "--disable-pip-version-check", "--no-input", "--constraint", ROOT / "constraints.txt", wheel, cwd=folder)
     return folder / "bin" / "forestall"
 
 

@@ -39,19 +39,21 @@ def arrow_type(kind: Kind) -> pyarrow.DataType:
 
 def convert(column: pyarrow.Array, kind: Kind) -> pyarrow.Array:
     """A `plain` column in the type of `kind`; an empty cell becomes null. CellError for what does not fit."""
-    import pyarrow.types as types
+    import pyarrow as pa
 
-    if types.is_null(column.type):
-        return column.cast(arrow_type(kind))
+    if column.null_count == len(column):      # whatever it would hold, it says nothing
+        return pa.nulls(len(column), arrow_type(kind))
     converters = {Kind.NUMBER: _number, Kind.TEXT: _text, Kind.FLAG: _flag, Kind.DATE: _date}
     return converters[kind](column)
 
 
 def plain(column: pyarrow.Array) -> pyarrow.Array:
-    """`column` in a form that rows can be taken from: no dictionary, no view."""
+    """`column` in a form that rows can be taken from: no dictionary, no view, nothing of somebody's own."""
     import pyarrow as pa
     import pyarrow.types as types
 
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.storage
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if types.is_string_view(column.type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
@@ -30,8 +31,16 @@ class BrokenQuotes(ValueError):
 
 
 def opened(file: Path) -> BinaryIO:
-    """The bytes of `file`, decompressed when its name ends in .gz."""
-    return cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+    """The bytes of `file`, decompressed when its name ends in .gz, .bz2 or .zst."""
+    if file.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(file, "rb"))
+    if file.suffix == ".bz2":
+        return cast(BinaryIO, bz2.open(file, "rb"))
+    if file.suffix == ".zst":
+        import pyarrow  # Python itself learns to read these with 3.14
+
+        return cast(BinaryIO, io.BufferedReader(pyarrow.input_stream(file)))
+    return file.open("rb")
 
 
 def records(file: Path, encoding: str, delimiter: str, *, strict: bool = False) -> Iterator[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -12,13 +12,13 @@ from pathlib import Path
 from forestall import __version__
 from forestall.engine.cli.as_was_text import document, lines
 from forestall.engine.detect.as_it_was import as_it_was, corrected, day_read
-from forestall.engine.detect.history import History
+from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import Location, RulesError, UsageError
 from forestall.engine.model.decision_log import Logged
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook.earlier import commit_of
 from forestall.engine.rulebook.loader import load
-from forestall.engine.runtime import chosen_engine, reached, settings_that_matter, store_path
+from forestall.engine.runtime import chosen_engine, history_of, reached, settings_that_matter, store_path
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.settings import EngineName, Settings, read_settings
@@ -74,6 +74,11 @@ def answer(wanted: Wanted) -> tuple[Again, ...]:
         raise UsageError.one(
             Location("--as-was"), "not-in-the-log", f"{wanted.day} was decided before Forestall kept a decision log.",
             f"The first day in the log is {first}." if first else "The next pass begins it.")
+    kept_from = read_manifest(settings.state / "history").kept_from
+    if kept_from is not None and wanted.day < kept_from:
+        raise UsageError.one(Location("--as-was"), "not-kept", f"the history of {wanted.day} is not kept any more: "
+                             f"`forestall history compact` has left the days from {kept_from} on.",
+                             "Name a later day; `retention` in forestall.yaml says how long days are kept.")
     engine = chosen_engine(settings, wanted.engine)
     engine.start()
     return tuple(_again(wanted, settings, engine, logged) for logged in found)
@@ -95,18 +100,24 @@ def _again(wanted: Wanted, settings: Settings, engine: Engine, logged: Logged) -
     before = rulebook.with_existing(basis.existing) if basis.existing else rulebook
     evaluator = with_steps(Evaluator(before, engine), logged.before)
     first = first_day(logged.day, reach(evaluator))
-    history = History(settings.state / "history")
+    history = history_of(settings, engine, basis.gone_after)
     with tempfile.TemporaryDirectory(prefix="forestall-") as folder:
         then = as_it_was(history, Path(folder), basis.generation, rulebook.catalogue, basis.gone_after, first,
                          logged.day)
         read = day_read(then, rulebook.catalogue, basis.gone_after, logged.day)
         decided = decide_again(logged, evaluator, reached(settings), then)
     found = (*reasons(logged, rulebook, __version__, settings_that_matter(settings), read,
-                      history.manifest.generation), *unlike)
+                      history.manifest.generation), *unlike, *_not_kept(history.manifest.kept_from, first))
     since = first_day(first, rulebook.catalogue.longest_carry())
     count, values = corrected(history, basis.generation, rulebook.catalogue, since, logged.day, wanted.account)
     return Again(logged, __version__, commit_of(wanted.rules, basis.files), read, decided.tiers,
                  tuple(differences(logged, decided, found, wanted.account)), found, count, values)
+
+
+def _not_kept(kept_from: date | None, first: date) -> Iterator[Reason]:
+    """Whether the rules look back to days that were taken away."""
+    if kept_from is not None and first < kept_from:
+        yield Reason(Cause.HISTORY, f"the rules look back to {first}, and the history is kept from {kept_from} on.")
 
 
 def _rules(settings: Settings, logged: Logged) -> tuple[Rulebook, list[Reason]]:

@@ -28,6 +28,7 @@ VERBS: Mapping[str, str] = MappingProxyType({
     "explain": "Say why an account has its score, tier and alerts.",
     "preview": "Show the messages of a play as they would look, without sending.",
     "history": "Bring earlier facts into the history.",
+    "source": "Write an adapter for a new source, or check that one keeps its promises.",
     "init": "Write a new folder with rules that are ready to edit.",
     "diff": "Say in words what changed between two revisions of the rules.",
     "schema": "Write schemas for editors that know the names of these rules.",

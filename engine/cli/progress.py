@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from forestall.engine.detect.history import Progress, quiet
 
 WORDS = {"sources": "reading sources", "days": "building the history", "evaluate": "evaluating",
-         "deliveries": "delivering", "replay": "replaying days", "stories": "telling stories"}
+         "deliveries": "delivering", "replay": "replaying days", "stories": "telling stories", "promises": "asking", "compact": "compacting"}
 
 
 @contextmanager

@@ -74,8 +74,13 @@ def _head(name: str, text: str) -> str:
 def _sources(report: PassReport) -> Iterator[str]:
     for index, one in enumerate(report.collected):
         arrived = one.arrived
+        if one.in_place:
+            yield _head("Sources", f"the table {one.source}, read where it is ({arrived.first} to {arrived.last})")
+            continue
         new = f"{arrived.new:,} new" if arrived.new else "nothing new"
         yield _head("Sources" if index == 0 else "", f"{one.source}: {amount(arrived.rows, 'row', 'rows')}, {new}")
+        for problem in one.noticed:
+            yield _head("", str(problem))
 
 
 def _by_hand(rulebook: Rulebook, report: PassReport) -> Iterator[str]:
@@ -207,8 +212,8 @@ def pass_document(rulebook: Rulebook, report: PassReport, mode: str) -> dict[str
     return {
         "version": VERSION, "day": report.day.isoformat(), "mode": mode, "dry_run": report.dry,
         "rulebook": rulebook.digest, "accounts": sum(report.decided.tiers.values()),
-        "sources": [{"source": one.source, "rows": one.arrived.rows, "new": one.arrived.new}
-                    for one in report.collected],
+        "sources": [{"source": one.source, "rows": one.arrived.rows, "new": one.arrived.new,
+                     "noticed": [str(problem) for problem in one.noticed]} for one in report.collected],
         "by_hand": {"in_force": sum(one.holds_on(report.day) for one in rulebook.catalogue.by_hand),
                     "over": sum(one.until < report.day for one in rulebook.catalogue.by_hand)},
         "tiers": {tier.name: report.decided.tiers.get(tier.name, 0) for tier in rulebook.scorecard.tiers},

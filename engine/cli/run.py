@@ -37,7 +37,7 @@ def command(project: Path, rules: Path | None, day: datetime | None, until: date
     Without --send nothing is written and nothing is sent.
     """
     opened = open_project(project, rules, EngineName(engine) if engine else None)
-    if not opened.settings.sources:
+    if not opened.settings.sources and opened.settings.warehouse is None and not opened.rulebook.catalogue.by_hand:
         _nothing_yet(form)
         return
     first = day.date() if day else opened.today()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
 from pyarrow.parquet import read_schema
 
 from forestall.engine.detect import history_sql as sql
-from forestall.engine.detect.history import LOOK_AGAIN, History, days_digest, session
+from forestall.engine.detect.history import History, days_digest, reaches_back, session
+from forestall.engine.detect.in_place import HistoryInPlace
 from forestall.engine.detect.manifest import Manifest, bounds, month_of, months_between
 from forestall.engine.detect.sql_words import text
 from forestall.engine.model.catalogue import Catalogue
@@ -39,6 +40,8 @@ class Corrected:
 
 def day_read(history: History, catalogue: Catalogue, gone_after: int, day: date) -> DayRead:
     """The facts of a day in short: of every account that was not gone."""
+    if isinstance(history, HistoryInPlace):
+        return history.day_read(catalogue, gone_after, day)
     there = (day - date(1970, 1, 1)).days
     columns = ["account", "first_day", "named_day", *(metric.name for metric in catalogue.supplied())]
     said = ", ".join(f"coalesce(CAST({sql.name(column)} AS VARCHAR), chr(30))" for column in columns)
@@ -57,9 +60,11 @@ def as_it_was(history: History, folder: Path, generation: int, catalogue: Catalo
     So neither later arrivals nor metrics that were described in another way since change what is seen.
     """
     now = history.manifest
+    if isinstance(history, HistoryInPlace):
+        return history      # what it was, only its keeper knows
     if now.generation == generation and now.digest == days_digest(catalogue, gone_after):
         return history
-    since = bounds(month_of(first))[0] - timedelta(days=max(catalogue.longest_carry(), LOOK_AGAIN + gone_after) + 1)
+    since = reaches_back(bounds(month_of(first))[0], catalogue, gone_after)
     wanted = set(months_between(since, day))
     with session() as connection, history.files_sound():
         for name in ("arrivals", "accounts"):

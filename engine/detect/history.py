@@ -25,7 +25,9 @@ import pyarrow
 
 from forestall.engine.detect import history_sql as sql
 from forestall.engine.detect import pieces
+from forestall.engine.detect.incoming import NOTHING, WIDE_OPEN, Door, LeftOut, let_in, take
 from forestall.engine.detect.manifest import (
+    Heard,
     Manifest,
     bounds,
     months_between,
@@ -49,13 +51,15 @@ def quiet(_what: str, _done: int, _all: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What an import or a collection brought: rows read, rows that said something new, accounts, first and last day."""
+    """What an import or a collection brought: rows let in, rows that said something new, accounts, first and last day,
+    and what was not let in."""
 
     rows: int
     new: int
     accounts: int
     first: date | None
     last: date | None
+    left_out: LeftOut = NOTHING
 
 
 class History:
@@ -76,7 +80,7 @@ class History:
 
     def publish(self) -> None:
         """Put everything that was staged in force."""
-        if self._scratch is None and not self.empty:
+        if self._scratch is None and (self._manifest.heard or not self.empty):
             write_manifest(self.root, self._manifest)
 
     def knows(self, source: str) -> bool:
@@ -106,21 +110,16 @@ class History:
     # -- what arrived ------------------------------------------------------------------------------------------------
 
     def add(self, source: str, tables: Iterable[pyarrow.Table], catalogue: Catalogue,
-            received_on: date | None, gone_after: int) -> Arrived:
+            received_on: date | None, gone_after: int, door: Door = WIDE_OPEN) -> Arrived:
         """Keep what a source said, whole or not at all. The same rows twice change nothing.
 
-        `received_on` None: each row counts as received on its own day, as an import does. Errors of the source pass
-        through and leave the history as it was.
+        `received_on` None: each row counts as received on its own day, as an import does. `door` says what is let in.
+        Errors of the source pass through and leave the history as it was.
         """
         with session() as connection:
-            connection.execute(sql.incoming_table(catalogue))
-            said: dict[str, None] = {}
-            for table in tables:
-                said |= dict.fromkeys(table.column_names[2:])
-                connection.register("batch", table)
-                connection.execute(sql.take_batch(catalogue, table.column_names))
-                connection.unregister("batch")
-            arrived = _arrived(connection)
+            said = take(connection, tables, catalogue)
+            left_out = let_in(connection, door, catalogue)
+            arrived = replace(_arrived(connection), left_out=left_out)
             supplied = [metric for metric in catalogue.supplied() if metric.name in said]
             with self.files_sound():
                 if arrived.rows and (new := self._new(connection, source, catalogue, supplied, received_on)):
@@ -142,19 +141,27 @@ class History:
         manifest = next_generation(self._manifest)
         fresh_months = [row[0] for row in connection.execute(sql.MONTHS_OF_FRESH).fetchall()]
         for month in fresh_months:
-            path = self._new_file("arrivals", month, manifest)
+            path = self.new_file("arrivals", month, manifest)
             connection.execute(sql.write_arrivals(manifest.arrivals.get(month), *bounds(month),
                                                   manifest.generation, path))
             manifest.arrivals[month] = path
         connection.execute(sql.accounts_table(manifest.accounts))
         stale = _one(connection, sql.STALE_FROM, [gone_after])
-        accounts = self._new_file("accounts", "accounts", manifest)
+        accounts = self.new_file("accounts", "accounts", manifest)
         connection.execute(sql.write_accounts(accounts))
         stale_from = min(stale, manifest.stale_from) if manifest.stale_from else stale
         sources = tuple(sorted({*manifest.sources, source}))
         news = _one(connection, sql.FIRST_NEWS)
-        first = min(news, manifest.first) if manifest.first else news
+        first = max(min(news, manifest.first or news), manifest.kept_from or date.min)
         self._manifest = replace(manifest, accounts=accounts, first=first, stale_from=stale_from, sources=sources)
+
+    def stage(self, manifest: Manifest) -> None:
+        """Other files of the history, written elsewhere."""
+        self._manifest = manifest
+
+    def note(self, source: str, heard: Heard) -> None:
+        """Remember what the last reading of a source brought."""
+        self._manifest = replace(self._manifest, heard={**self._manifest.heard, source: heard})
 
     # -- one row per account and day -----------------------------------------------------------------------------------
 
@@ -173,7 +180,7 @@ class History:
             stale_from = min(stale_from, after) if stale_from else after
         elif stale_from is None and covered is not None:
             return
-        first_arrival = bounds(min(self._manifest.arrivals))[0]
+        first_arrival = max(bounds(min(self._manifest.arrivals))[0], self._manifest.kept_from or date.min)
         start = max(stale_from, first_arrival) if stale_from else first_arrival
         manifest = next_generation(self._manifest)
         months = months_between(start, last) if start <= last else []
@@ -183,7 +190,7 @@ class History:
                 self._fill(connection, catalogue, gone_after, block)
                 for done, month in enumerate(block, start_at):
                     progress("days", done, len(months))
-                    path = self._new_file("days", month, manifest)
+                    path = self.new_file("days", month, manifest)
                     begin, end = bounds(month)
                     connection.execute(sql.write_days(catalogue, begin, min(end, last), gone_after, path))
                     manifest.days[month] = path
@@ -194,8 +201,7 @@ class History:
               block: list[str]) -> None:
         """Fill the arrivals of some consecutive months; further back only as far as a value can be carried."""
         first, last = bounds(block[0])[0], bounds(block[-1])[1]
-        # A row may be received so long after its day and still name its account until it is gone.
-        since = first - timedelta(days=max(catalogue.longest_carry(), LOOK_AGAIN + gone_after) + 1)
+        since = reaches_back(first, catalogue, gone_after)
         files = self._files(self._manifest.arrivals, months_between(since, last))
         connection.execute(sql.said_table(catalogue, files, since, last))
         assert self._manifest.accounts is not None      # there are arrivals, so there are accounts
@@ -273,6 +279,11 @@ class History:
             found.setdefault(source, []).append(day)
         return found
 
+    def ask(self, statement: str, values: Iterable[object] = ()) -> pyarrow.Table:
+        """The answer of DuckDB to a statement that names files of the history."""
+        with session() as connection, self.files_sound():
+            return connection.sql(statement, params=list(values)).to_arrow_table()
+
     def last_named(self, account: str) -> date | None:
         """The last day on which a source named this account; None when none ever did."""
         if self._manifest.accounts is None:
@@ -312,7 +323,8 @@ class History:
         wanted = set(months)
         return [path for month, path in sorted(by_month.items()) if month in wanted]
 
-    def _new_file(self, folder: str, name: str, manifest: Manifest) -> Path:
+    def new_file(self, folder: str, name: str, manifest: Manifest) -> Path:
+        """Where a file of the next generation is staged."""
         place = (self._scratch or self.root) / folder
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -322,6 +334,12 @@ class History:
                                    "Check the folder's permissions, or name another with `state:` in forestall.yaml."
                                    ) from None
         return place / f"{name}.{manifest.generation}.parquet"
+
+
+def reaches_back(day: date, catalogue: Catalogue, gone_after: int) -> date:
+    """The first day of which a row can still matter on `day`. It may be received so long after its day and still name
+    its account until that is gone."""
+    return day - timedelta(days=max(catalogue.longest_carry(), LOOK_AGAIN + gone_after) + 1)
 
 
 class session:

@@ -187,7 +187,7 @@ def filled_table(catalogue: Catalogue, accounts: Path, *, since: date, first: da
     that have rows from `first` through `last`, each until it is gone.
     """
     filled = "".join(f",\n  {_carried(metric, late)}" for metric in catalogue.supplied())
-    added = "".join(f",\n  {_added(metric, gone_after)}" for metric in catalogue.supplied() if late and _counts(metric))
+    added = "".join(f",\n  {_added(metric, gone_after)}" for metric in catalogue.supplied() if late and counts(metric))
     return f"""
 CREATE OR REPLACE TEMP TABLE alive AS
   SELECT account, first_day, last_day + {gone_after} AS until FROM {parquet([accounts])}
@@ -236,7 +236,7 @@ FROM spread ORDER BY account, day) TO {text(str(path))} {PARQUET}
 def _carried(metric: Metric, late: bool) -> str:
     """The newest known value and the day it was said on. A late row about an older day does not replace a newer one."""
     column = cell(metric)
-    if late and _counts(metric):
+    if late and counts(metric):
         return (f"sum({_what_is_added(metric)}) OVER (PARTITION BY account, effective) AS {column}, "
                 f"effective AS {_said_on(metric)}")
     if not late:      # the order of arrival is the order of their days, and this form is five times as fast
@@ -247,7 +247,7 @@ def _carried(metric: Metric, late: bool) -> str:
     return f"{newest} AS {column}, {said_on} AS {_said_on(metric)}"
 
 
-def _counts(metric: Metric) -> bool:
+def counts(metric: Metric) -> bool:
     """Whether its values are counts of single days, which add up."""
     return metric.per_day and metric.kind is Kind.NUMBER
 

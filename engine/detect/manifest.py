@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from forestall.engine.errors import HistoryError, Location
 
@@ -15,12 +16,26 @@ NAME = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the last reading of a source brought: for which day, how many rows were let in, how many rows of how many
+    accounts or keys nobody knows, how many of days to come, and what was noticed."""
+
+    on: date
+    rows: int = 0
+    unknown: int = 0
+    strangers: int = 0
+    late: int = 0
+    noticed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The files of the history, by month (`2014-12`). `through` is the last day that `days` covers.
 
     `first` is the first day that anybody was named on (None: nobody yet, or not written down by an older version).
     `stale_from` is the first day whose rows no longer follow from the arrivals (None: all do). `digest` tells for which
-    catalogue the days were built, `sources` who has spoken so far.
+    catalogue the days were built, `sources` who has spoken so far, `heard` what each was last heard to say. No day
+    before `kept_from` is kept any more (None: all are).
     """
 
     arrivals: dict[str, Path] = field(default_factory=dict)
@@ -32,6 +47,8 @@ class Manifest:
     first: date | None = None
     through: date | None = None
     stale_from: date | None = None
+    heard: dict[str, Heard] = field(default_factory=dict)
+    kept_from: date | None = None
 
     @property
     def held(self) -> int | None:
@@ -74,7 +91,9 @@ def _manifest(content: bytes, root: Path, path: Path) -> Manifest:
             days={month: root / name for month, name in stored["days"].items()},
             accounts=root / stored["accounts"] if stored["accounts"] else None,
             generation=stored["generation"], digest=stored["digest"], sources=tuple(stored["sources"]),
-            first=_date(stored.get("first")), through=_date(stored["through"]), stale_from=_date(stored["stale_from"]))
+            first=_date(stored.get("first")), through=_date(stored["through"]), stale_from=_date(stored["stale_from"]),
+            heard={name: _heard(one) for name, one in stored.get("heard", {}).items()},
+            kept_from=_date(stored.get("kept_from")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise HistoryError.one(Location(str(path)), "history-damaged", "this is no manifest of a history.",
                                "Delete the folder and import again.") from None
@@ -91,6 +110,8 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
         "accounts": str(manifest.accounts.relative_to(root)) if manifest.accounts else None,
         "arrivals": {month: str(path.relative_to(root)) for month, path in sorted(manifest.arrivals.items())},
         "days": {month: str(path.relative_to(root)) for month, path in sorted(manifest.days.items())},
+        "heard": {name: asdict(one) | {"on": one.on.isoformat()} for name, one in sorted(manifest.heard.items())},
+        "kept_from": manifest.kept_from.isoformat() if manifest.kept_from else None,
     }
     fresh = root / (NAME + ".new")
     with fresh.open("w") as file:
@@ -106,7 +127,7 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 
 def next_generation(manifest: Manifest) -> Manifest:
     """The same files under a new generation, whose number makes new file names unique."""
-    return replace(manifest, arrivals=dict(manifest.arrivals), days=dict(manifest.days),
+    return replace(manifest, arrivals=dict(manifest.arrivals), days=dict(manifest.days), heard=dict(manifest.heard),
                    generation=manifest.generation + 1)
 
 
@@ -127,6 +148,10 @@ def bounds(month: str) -> tuple[date, date]:
     year, number = int(month[:4]), int(month[5:])
     following = date(year + number // 12, number % 12 + 1, 1)
     return date(year, number, 1), date.fromordinal(following.toordinal() - 1)
+
+
+def _heard(stored: dict[str, Any]) -> Heard:
+    return Heard(**stored | {"on": date.fromisoformat(stored["on"]), "noticed": tuple(stored["noticed"])})
 
 
 def _date(text: str | None) -> date | None:

@@ -17,11 +17,12 @@ from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus, S
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.outcome import Answer, AnswerKind
 from forestall.engine.model.people import Directory
-from forestall.engine.model.play import PlaySteps, recovery_alert, tier_alert
+from forestall.engine.model.play import Every, Play, PlaySteps, recovery_alert, tier_alert
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions, State, with_new_names
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.evaluations import DayOfEvaluations
+from forestall.engine.score.telling import Remembered
 
 OUTAGE_SHARE = 0.5      # more of the book of business than this cannot leave on one day: the source is gone instead
 OUTAGE_LEAST = 20
@@ -93,8 +94,7 @@ def lost(known: Mapping[str, date], evaluations: DayOfEvaluations) -> tuple[Answ
 
 def missing(state: State, evaluations: DayOfEvaluations) -> list[str]:
     """The accounts of the state that no source names any more."""
-    here = {account for account, is_gone in zip(evaluations.accounts, evaluations.gone, strict=True) if not is_gone}
-    return [account for account in _remembered(state) if account not in here]
+    return evaluations.missing(_remembered(state))
 
 
 def believed(absent: list[str], book: int) -> tuple[list[str], int]:
@@ -105,10 +105,35 @@ def believed(absent: list[str], book: int) -> tuple[list[str], int]:
 
 
 def _remembered(state: State) -> set[str]:
-    found = set(state.tiers)
-    found.update(alert.account for alert in state.alerts.values() if needs_a_look(alert))
+    return {*state.tiers, *_busy(state)}
+
+
+def _busy(state: State) -> set[str]:
+    """The accounts of which something can change although nothing about them is alarming today."""
+    found = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
     found.update(run.account for run in state.runs if under_way(run))
     return found
+
+
+def _recurring(rulebook: Rulebook) -> list[tuple[Play, Every]]:
+    return [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
+
+
+def _new_tiers(rulebook: Rulebook, state: State) -> set[str]:
+    """The tiers for which there was no play before."""
+    new = {*rulebook.tier_alerts(), *rulebook.recovery_alerts()} - state.known_triggers
+    return {tier.name for tier in rulebook.scorecard.tiers
+            if new & {tier_alert(tier.name), recovery_alert(tier.name)}}
+
+
+def to_tell(rulebook: Rulebook, state: State, day: date) -> Remembered:
+    """What a warehouse must know of the state to tell which accounts `_interesting` may choose."""
+    recurring, new_tiers = _recurring(rulebook), _new_tiers(rulebook, state)
+    look = _busy(state)
+    look.update(account for account, tier in state.tiers.items() if tier in new_tiers or any(
+        play.tier == tier and courtesy.last_due(every, play.name, account, state.previous_pass, day) is not None
+        for play, every in recurring))
+    return Remembered(state.tiers, look, state.churned)
 
 
 def under_way(run: PlayRun) -> bool:
@@ -118,12 +143,7 @@ def under_way(run: PlayRun) -> bool:
 
 def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations) -> list[AccountDay]:
     """The accounts about which something may be to say, as nouns; all others stay columns."""
-    busy = {alert.account for alert in state.alerts.values() if needs_a_look(alert)}
-    busy.update(run.account for run in state.runs if under_way(run))
-    recurring = [(play, play.every) for play in rulebook.plays.values() if play.every is not None]
-    new = {*rulebook.tier_alerts(), *rulebook.recovery_alerts()} - state.known_triggers
-    new_tiers = {tier.name for tier in rulebook.scorecard.tiers
-                 if new & {tier_alert(tier.name), recovery_alert(tier.name)}}
+    busy, recurring, new_tiers = _busy(state), _recurring(rulebook), _new_tiers(rulebook, state)
     rows: list[int] = []
     for index, account in enumerate(evaluations.accounts):
         tier = evaluations.tiers[index]
@@ -139,11 +159,7 @@ def _interesting(rulebook: Rulebook, state: State, evaluations: DayOfEvaluations
 
 
 def _book(rulebook: Rulebook, evaluations: DayOfEvaluations) -> Mapping[str, int]:
-    counts = {tier.name: 0 for tier in rulebook.scorecard.tiers} | {"": 0}
-    for tier, is_gone in zip(evaluations.tiers, evaluations.gone, strict=True):
-        if not is_gone:
-            counts[tier or ""] += 1
-    return counts
+    return {tier.name: 0 for tier in rulebook.scorecard.tiers} | {"": 0} | evaluations.book()
 
 
 def truths(rulebook: Rulebook, conditions: Conditions,

@@ -40,8 +40,14 @@ class Statement:
     def of(cls, table: Any, dialect: str, layers: Mapping[str, Statement] | None = None) -> Statement:
         """An Ibis table as text. `layers` are what its stand-ins stand for."""
         below = layers or {}
-        text = QUOTED.sub(lambda found: f"({below[found.group(1)].text})", _compiled(table.op(), dialect))
+        text = QUOTED.sub(lambda found: below[found.group(1)].nested, _compiled(table.op(), dialect))
         return cls(text, dict(table.schema().items()), dialect)
+
+    @property
+    def nested(self) -> str:
+        """The text as a part of another. PostgreSQL would put what is below into what is above, again for every place
+        that names it, until its memory ends; OFFSET keeps it from that."""
+        return f"({self.text} OFFSET 0)" if self.dialect == "postgres" else f"({self.text})"
 
     def stand_in(self, name: str = "layer below") -> Any:
         """An Ibis table in place of this query; its name says `layer` and a word."""
@@ -57,7 +63,7 @@ class Statement:
             some = ops.Project(row, dict(built[start:start + AT_ONCE]))
             columns |= some.schema.items()
             parts.append(_selected(some, self.dialect))
-        below = parts[0][1].replace(_quoted("layer below", parts[0][1]), f"({self.text})")
+        below = parts[0][1].replace(_quoted("layer below", parts[0][1]), self.nested)
         return Statement(f"SELECT *, {', '.join(part for part, _ in parts)}{below}", columns, self.dialect)
 
     def choosing(self, columns: Mapping[str, str]) -> Statement:
@@ -86,7 +92,7 @@ def _compiled(operation: Any, dialect: str) -> str:
     """The SQL of an Ibis operation. Equal operations are equal text: a service in which one trigger was edited
     compiles the few columns around it.
     """
-    if dialect == "pyspark" and ibis.options.pyspark is None:
+    if dialect in ("pyspark", "databricks") and ibis.options.pyspark is None:
         ibis.options.pyspark = _SparkOptions()
     compiler = getattr(compilers, dialect).compiler      # what ibis.to_sql calls after some copying that is not needed
     return str(compiler.to_sqlglot(operation.to_expr()).sql(dialect=compiler.dialect, copy=False))

@@ -48,41 +48,41 @@ def is_server(written: str) -> bool:
     return "://" in written
 
 
-def postgres_place(written: str, where: Location) -> PostgresPlace:
+def postgres_place(written: str, where: Location, what: str = "`state`") -> PostgresPlace:
     """The place that a URL names; the schema is `?schema=`, or `forestall`. SettingsError when it cannot be read.
 
     No sentence repeats the URL: a password may stand in it by mistake.
     """
     if not written.startswith(POSTGRESQL):
-        raise SettingsError.one(where, "state-url", "`state` is neither a folder nor the URL of a PostgreSQL server.",
+        raise SettingsError.one(where, "state-url", f"{what} is neither a folder nor the URL of a PostgreSQL server.",
                                 _EXAMPLE)
     try:
         # A secret is taken out first: nothing of it is part of the URL's grammar.
         parts = urlsplit(_SECRET.sub(r"secret.\1", written))
         port, host = parts.port, unquote(parts.hostname or "")
     except ValueError:
-        raise SettingsError.one(where, "state-url", "the URL of `state` cannot be read.", _EXAMPLE) from None
+        raise SettingsError.one(where, "state-url", f"the URL of {what} cannot be read.", _EXAMPLE) from None
     password = _password(written, parts)
     if password is None and parts.password is not None:
         raise SettingsError.one(where, "secret-in-file",
-                                "`state` holds a password, and a secret never stands in a file.",
+                                f"{what} holds a password, and a secret never stands in a file.",
                                 "Write ${secret:STATE_PASSWORD} in its place and set the environment variable "
                                 "STATE_PASSWORD.")
     if written.count("${") > (password is not None):
-        raise SettingsError.one(where, "secret-not-here", "only the password in the URL of `state` can be a secret.",
+        raise SettingsError.one(where, "secret-not-here", f"only the password in the URL of {what} can be a secret.",
                                 _EXAMPLE)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     schema = options.pop("schema", SCHEMA)
     database = unquote(parts.path.removeprefix("/"))
     if not database or "/" in database or parts.fragment:
-        raise SettingsError.one(where, "state-url", "the URL of `state` names no database.", _EXAMPLE)
+        raise SettingsError.one(where, "state-url", f"the URL of {what} names no database.", _EXAMPLE)
     if not _NAME.fullmatch(schema):
-        raise SettingsError.one(where, "state-url", "`schema` in the URL of `state` is no name for a schema.",
+        raise SettingsError.one(where, "state-url", f"`schema` in the URL of {what} is no name for a schema.",
                                 "Use at most 40 small letters, digits and underscores, a letter first.")
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise SettingsError.one(where, "state-url",
-                                f"the URL of `state` has parameters that are not known: {', '.join(unknown)}.",
+                                f"the URL of {what} has parameters that are not known: {', '.join(unknown)}.",
                                 f"There are: schema, {', '.join(OPTIONS)}.")
     return PostgresPlace(host, port, database, unquote(parts.username or ""), password, schema,
                          tuple(sorted(options.items())))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, SourceError
+from forestall.engine.errors import ForestallError, Location, Problem, SettingsError, Severity, SourceError
 from forestall.engine.model.catalogue import Metric
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from forestall.engine.model.delivery import Message, Receipt
 
-__all__ = ["Channel", "ChannelType", "ForestallError", "Location", "OnUncertain", "Problem", "Secret", "Source",
-           "SourceError", "SourceType"]
+__all__ = ["Channel", "ChannelType", "ForestallError", "Location", "OnUncertain", "Problem", "Secret", "Severity",
+           "Source", "SourceError", "SourceType"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,12 @@ class Source(Protocol):
         """Rows of days from `since` through `until` (None: no bound), in tables of a bounded size.
 
         Columns: `account` (string, never null), `as_of` (date32, never null), and one per supplied metric in the type
-        of its kind: number float64, text string, flag bool, date date32. A null says nothing. SourceError names the
-        file or page, the row and the column of whatever cannot be read.
+        of its kind: number float64, text string, flag bool, date date32. A null says nothing. A column may carry its
+        `unit` in the metadata of its field; it must be that of the catalogue. SourceError names the file or page, the
+        row and the column of whatever cannot be read. `forestall source check` and engine/conformance/ ask all this.
+
+        What it notices meanwhile that stops nothing (rows of days after `until`, which are left out) it may keep in an
+        attribute `noticed`: `Problem`s of severity WARNING, each time those of the last reading. People are shown them.
         """
 
 

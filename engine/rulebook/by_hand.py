@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,9 @@ from forestall.engine.model.expression import Kind
 from forestall.engine.rulebook.findings import Findings
 
 FILE = "by_hand.csv"
-COLUMNS = ("account", "metric", "value", "since", "until", "by", "note")
-_CELL = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"|([^,"]*))(?=,|$)')
+LONG = ("account", "metric", "value", "since", "until", "by", "note")      # a line for each value
+WIDE = ("account", "since", "until", "by", "note")      # a line for each account, and a column for each metric
+_CELL = {cut: re.compile(rf'(?:^|{cut})(?:"((?:[^"]|"")*)"|([^{cut}"]*))(?={cut}|$)') for cut in (",", ";", "\t")}
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 MAX_NUMBER = 1e15
 
@@ -39,32 +40,58 @@ def read(file: Path, metrics: Mapping[str, Metric], findings: Findings) -> tuple
         findings.say(Location(str(file)), code, "this file cannot be read as text.",
                      "Save it as CSV in UTF-8.")
         return (), ""
-    lines = [(number, line) for number, line in enumerate(whole.splitlines(), 1) if line.strip()]
-    if not lines or tuple(cell.text for cell in _cells(file, *lines[0])) != COLUMNS:
+    lines = [(number, line) for number, line in enumerate(whole.splitlines(), 1) if line.strip(" ,;\t")]
+    cut = _delimiter(lines[0][1]) if lines else ","
+    heads = list(_cells(file, *lines[0], cut)) if lines else []
+    names = [cell.text for cell in heads]
+    if not set(WIDE) <= set(names) or ("metric" in names) != ("value" in names):
         findings.say(Location(str(file), 1, 1), "by-hand-columns",
-                     f"the first line must name the columns: {','.join(COLUMNS)}.", "Write it just so.")
+                     f"the first line must name the columns: {','.join(LONG)}.",
+                     "Or, with a column for each metric, account,since,until,by,note and the names of the metrics.")
         return (), whole
     found: list[ByHand] = []
     for number, line in lines[1:]:
-        cells = list(_cells(file, number, line))
-        if len(cells) != len(COLUMNS):
+        cells = list(_cells(file, number, line, cut))
+        if len(cells) < len(names) or any(cell.text for cell in cells[len(names):]):
             findings.say(Location(str(file), number, 1), "by-hand-columns",
-                         f"this line has {len(cells)} cells, and there are {len(COLUMNS)} columns.",
+                         f"this line has {len(cells)} cells, and there are {len(names)} columns.",
                          "Put a text with a comma in quotes.")
             continue
-        one = _row(dict(zip(COLUMNS, cells, strict=True)), metrics, findings)
-        if one is not None:
-            found.append(one)
+        found.extend(_line(heads, cells, metrics, findings))
     _twice(found, findings)
     return tuple(found), whole
 
 
-def _cells(file: Path, number: int, line: str) -> Iterator[_Cell]:
-    for cell in _CELL.finditer(line):
+def _delimiter(head: str) -> str:
+    """What stands between the cells: spreadsheets of some countries write semicolons."""
+    return next((one for one in (",", ";", "\t") if one in head), ",")
+
+
+def _cells(file: Path, number: int, line: str, cut: str) -> Iterator[_Cell]:
+    for cell in _CELL[cut].finditer(line):
         quoted, bare = cell.group(1), cell.group(2)
         start = cell.start(1) - 1 if quoted is not None else cell.start(2)
         content = quoted.replace('""', '"') if quoted is not None else bare
         yield _Cell(content.strip(), Location(str(file), number, start + 1))
+
+
+def _line(heads: Sequence[_Cell], cells: Sequence[_Cell], metrics: Mapping[str, Metric],
+          findings: Findings) -> Iterator[ByHand]:
+    """What one line says: one value, or one in each column that is called like a metric and not empty."""
+    named = {head.text: cell for head, cell in zip(heads, cells, strict=False)}
+    if "metric" in named:
+        one = _row({name: named[name] for name in LONG}, metrics, findings)
+        if one is not None:
+            yield one
+        return
+    if not any(cell.text for name, cell in named.items() if name not in WIDE):
+        findings.say(named["account"].location, "by-hand-cell", "this line says no value.",
+                     "Fill in a metric, or take the line out.")
+    for head, cell in zip(heads, cells, strict=False):
+        if head.text and head.text not in WIDE and cell.text:
+            one = _row({**{name: named[name] for name in WIDE}, "metric": head, "value": cell}, metrics, findings)
+            if one is not None:
+                yield one
 
 
 def _row(cells: Mapping[str, _Cell], metrics: Mapping[str, Metric], findings: Findings) -> ByHand | None:

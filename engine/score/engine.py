@@ -35,6 +35,10 @@ class Engine(Protocol):
     def in_order(self) -> bool:
         """Whether `answers` reads its rows sorted by account and day, and keeps their order."""
 
+    @property
+    def far(self) -> bool:
+        """Whether the history is elsewhere, so that only rows with something to say should come back."""
+
     def start(self) -> None:
         """Make ready, before other work is done. UsageError when it cannot run here."""
 
@@ -52,6 +56,7 @@ class DuckDb:
 
     dialect = "duckdb"
     in_order = True
+    far = False
 
     def start(self) -> None:
         """Nothing to do."""

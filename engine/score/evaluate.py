@@ -17,24 +17,29 @@ from forestall.engine.score import queries
 from forestall.engine.score.changes import Changes
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import DuckDb, Engine
-from forestall.engine.score.evaluations import EveryDay, from_epoch, to_epoch
+from forestall.engine.score.evaluations import DayOfEvaluations, EveryDay, from_epoch, to_epoch
 from forestall.engine.score.queries import Query
+from forestall.engine.score.telling import Remembered, TellingDay, still_here, tiers_of, told
 
 _PLAIN = (pyarrow.float64(), pyarrow.string(), pyarrow.bool_())      # columns of these hold nothing else
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The queries that a pass needs. `decisions` stands for `latest` where the rules cannot do without windows."""
+    """The queries that a pass needs. `decisions` stands for `latest` where the rules cannot do without windows, `told`
+    for both where the history is far away."""
 
     latest: Query | None
     decisions: Query | None
     details: Query
+    told: Query | None = None
 
     @classmethod
-    def of(cls, rulebook: Rulebook, dialect: str) -> Compiled:
+    def of(cls, rulebook: Rulebook, dialect: str, far: bool = False) -> Compiled:
         """Compile them, wherever that is done."""
         conditions = Conditions.of(rulebook)
+        if far:
+            return cls(None, None, queries.details(rulebook, dialect), told(rulebook, conditions, dialect))
         latest = queries.decisions_of_one_day(rulebook, conditions, dialect)
         return cls(latest, None if latest else queries.decisions(rulebook, conditions, dialect),
                    queries.details(rulebook, dialect))
@@ -62,12 +67,26 @@ class Evaluator:
 
     def compiled(self) -> Compiled:
         """The queries that a pass needs."""
+        if self.engine.far:
+            return Compiled(None, None, self._details, self._told)
         return Compiled(self._latest, None if self._latest else self._decision, self._details)
 
     def evaluate(self, history: History, first: date, last: date) -> EveryDay:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
         query = self._latest if first == last else None
         return EveryDay(self._run(history, query or self._decision, first, last, None), self.conditions)
+
+    def told(self, history: History, day: date, known: Remembered) -> DayOfEvaluations:
+        """One day, with a row at least of every account about which something may be to say, given what is `known`."""
+        if not self.engine.far:
+            return self.evaluate(history, day, day).on(day)
+        query, catalogue = self._told, self.rulebook.catalogue
+        with self.engine.reading(history, catalogue, day - timedelta(days=query.back), day) as reading:
+            reading.lend("asked", pyarrow.table({"today": pyarrow.array([to_epoch(day)], pyarrow.int64())}))
+            reading.lend("known", known.table())
+            answer = reading.rows(query.statement)
+            here = reading.rows(still_here(self.rulebook.gone_after, self.engine.dialect))
+        return TellingDay(day, answer, self.conditions, tiers_of(self.rulebook), here["account"].to_pylist())
 
     def changes(self, history: History, first: date, last: date, progress: Progress = quiet) -> Changes:
         """Tier and truths over the same days, from the rows in which something changed: for long periods."""
@@ -166,8 +185,14 @@ class Evaluator:
         return queries.changes(self.rulebook, self.conditions, self.engine.dialect, streaming=self.engine.in_order)
 
     @cached_property
+    def _told(self) -> Query:
+        if self._compiled and self._compiled.told:
+            return self._compiled.told
+        return told(self.rulebook, self.conditions, self.engine.dialect)
+
+    @cached_property
     def _latest(self) -> Query | None:
-        if self._compiled:
+        if self._compiled and not self.engine.far:
             return self._compiled.latest
         return queries.decisions_of_one_day(self.rulebook, self.conditions, self.engine.dialect)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from functools import cached_property
@@ -64,13 +65,22 @@ class DayOfEvaluations:
     @cached_property
     def alarmed(self) -> list[bool]:
         """Whether any trigger's condition is true."""
-        found = pyarrow.array([False] * len(self), pyarrow.bool_())
+        found = pyarrow.array([False] * self._table.num_rows, pyarrow.bool_())
         for number, name in enumerate(self._truths):
             whens = [index - number * TRUTHS_AT_ONCE for index in self._conditions.whens
                      if index // TRUTHS_AT_ONCE == number]
             true = sum(2 << 2 * index for index in whens)
             found = compute.or_(found, compute.not_equal(compute.bit_wise_and(self._table[name], true), 0))
         return list(found.to_pylist())
+
+    def book(self) -> Counter[str]:
+        """Tier → how many accounts that are not gone; "" is unscored."""
+        return Counter(tier or "" for tier, is_gone in zip(self.tiers, self.gone, strict=True) if not is_gone)
+
+    def missing(self, accounts: Iterable[str]) -> list[str]:
+        """Those of these accounts that have no row, or are gone."""
+        here = {account for account, is_gone in zip(self.accounts, self.gone, strict=True) if not is_gone}
+        return [account for account in accounts if account not in here]
 
     def counts(self) -> dict[int, tuple[int, int]]:
         """Condition → on how many accounts that are not gone it is true, and on how many it is unknown."""

@@ -38,20 +38,20 @@ class Query:
 
 def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query:
     """Score, tier, roles and the truth of every condition, on every day: by windows."""
-    columns = Columns(_supplied(rulebook), _derived(rulebook))
-    _score(rulebook, columns)
-    outputs = _scored(columns) | _decisive(rulebook, conditions, columns)
-    return Query(columns.statement(outputs, dialect).text, _back(rulebook, conditions), tuple(outputs))
+    columns = Columns(supplied(rulebook), derived(rulebook))
+    score(rulebook, columns)
+    outputs = _scored(columns) | decisive(rulebook, conditions, columns)
+    return Query(columns.statement(outputs, dialect).text, back(rulebook, conditions), tuple(outputs))
 
 
 def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query | None:
     """The same on the last day alone, without windows; None where the rules nest them so that windows are needed."""
-    query = OneDay(_supplied(rulebook), _derived(rulebook), lambda values: _score(rulebook, values))
+    query = OneDay(supplied(rulebook), derived(rulebook), lambda values: score(rulebook, values))
     try:
-        outputs = _scored(query.at(0)) | _decisive(rulebook, conditions, query.at(0))
+        outputs = _scored(query.at(0)) | decisive(rulebook, conditions, query.at(0))
     except NotPointwise:
         return None
-    return Query(query.statement(outputs, dialect).text, _back(rulebook, conditions), tuple(outputs))
+    return Query(query.statement(outputs, dialect).text, back(rulebook, conditions), tuple(outputs))
 
 
 def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streaming: bool) -> Query:
@@ -59,9 +59,9 @@ def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streami
 
     `streaming`: the rows of `history` arrive sorted by account and day, and the engine keeps their order.
     """
-    columns = (Streamed if streaming else Columns)(_supplied(rulebook), _derived(rulebook))
-    _score(rulebook, columns)
-    outputs = _decisive(rulebook, conditions, columns)
+    columns = (Streamed if streaming else Columns)(supplied(rulebook), derived(rulebook))
+    score(rulebook, columns)
+    outputs = decisive(rulebook, conditions, columns)
     frame = ibis.window() if streaming else ibis.window(group_by="account", order_by="day")
     never = {role for role in ROLES if not getattr(rulebook.catalogue.roles, role)}      # nothing says them: no change
 
@@ -72,13 +72,13 @@ def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streami
         return {"changed": answer}
 
     statement = columns.statement(outputs, dialect).adding(changed)
-    return Query(statement.text, _back(rulebook, conditions) + 1, tuple(outputs))
+    return Query(statement.text, back(rulebook, conditions) + 1, tuple(outputs))
 
 
 def details(rulebook: Rulebook, dialect: str) -> Query:
     """Every metric and signal, score and tier, on every day."""
-    columns = Columns(_supplied(rulebook), _derived(rulebook))
-    _score(rulebook, columns)
+    columns = Columns(supplied(rulebook), derived(rulebook))
+    score(rulebook, columns)
     named = [_metric(rulebook, name) for name in rulebook.catalogue.metrics]
     signals = dict.fromkeys(signal.name for profile in rulebook.scorecard.profiles for signal in profile.signals)
     named += [Name(name, Kind.NUMBER, NameRole.SIGNAL) for name in signals]
@@ -92,11 +92,13 @@ SCORE = Name("score", Kind.NUMBER, NameRole.SCORE)
 TIER = Name("tier", Kind.TEXT, NameRole.TIER)
 
 
-def _supplied(rulebook: Rulebook) -> Mapping[str, Kind]:
+def supplied(rulebook: Rulebook) -> Mapping[str, Kind]:
+    """The columns of the history."""
     return {metric.name: metric.kind for metric in rulebook.catalogue.supplied()}
 
 
-def _score(rulebook: Rulebook, values: Values) -> None:
+def score(rulebook: Rulebook, values: Values) -> None:
+    """Bind the signals, the score and the tier."""
     add_scorecard(values, rulebook.scorecard, rulebook.catalogue.roles.since)
 
 
@@ -104,7 +106,7 @@ def _scored(values: Values) -> dict[str, Column]:
     return {"score": values.column(SCORE)}
 
 
-def _decisive(rulebook: Rulebook, conditions: Conditions, values: Values) -> dict[str, Column]:
+def decisive(rulebook: Rulebook, conditions: Conditions, values: Values) -> dict[str, Column]:
     """Everything that a decision may turn on: tier, whether the account is gone, roles, and the truths, packed."""
     terms = [expression.term for expression in conditions.expressions]
     score = values.column(SCORE)
@@ -131,11 +133,13 @@ def _clear_of(rulebook: Rulebook, score: Column) -> Build:
     return build
 
 
-def _back(rulebook: Rulebook, conditions: Conditions) -> int:
+def back(rulebook: Rulebook, conditions: Conditions) -> int:
+    """How many days before a day its decisions look at."""
     return look_back(rulebook, [expression.term for expression in conditions.expressions])
 
 
-def _derived(rulebook: Rulebook) -> Mapping[str, Expression]:
+def derived(rulebook: Rulebook) -> Mapping[str, Expression]:
+    """The metrics that are computed from others."""
     return {metric.name: metric.derived for metric in rulebook.catalogue.metrics.values()
             if metric.derived is not None}
 

@@ -29,6 +29,7 @@ class Spark:
 
     dialect = "pyspark"
     in_order = False
+    far = False
 
     def __init__(self, asked_at: Location) -> None:
         self._asked_at = asked_at
@@ -61,7 +62,7 @@ class Spark:
 
     def _said(self, history: History, error: Exception) -> ForestallError | None:
         """The sentence for what a file or this machine causes; None where a statement of ours is wrong."""
-        told = _text(error)
+        told = text_of(error)
         if any(sign in told for sign in TOO_SMALL):
             return UsageError.one(self._asked_at, "spark-too-small", "Spark ran out of memory or of room on the disk.",
                                   "Give it more: SPARK_DRIVER_MEMORY=8g in the environment; TMPDIR names the disk.")
@@ -70,7 +71,8 @@ class Spark:
         return None
 
 
-def _text(error: Exception) -> str:
+def text_of(error: Exception) -> str:
+    """What Java says went wrong."""
     from py4j.protocol import Py4JError, Py4JNetworkError
 
     if isinstance(error, (Py4JNetworkError, OSError)):

@@ -37,10 +37,11 @@ class Judged:
 
 
 class Judge:
-    """Holds the processes. `settings` are what the rules must fit into, `dialect` what queries are compiled to."""
+    """Holds the processes. `settings` are what the rules must fit into, `dialect` what queries are compiled to, `far`
+    whether for a history that is elsewhere."""
 
-    def __init__(self, settings: Settings, dialect: str) -> None:
-        self._settings, self._dialect = settings, dialect
+    def __init__(self, settings: Settings, dialect: str, *, far: bool = False) -> None:
+        self._settings, self._dialect, self._far = settings, dialect, far
         self._checking: ProcessPoolExecutor | None = None
         self._compiling: ProcessPoolExecutor | None = None
         self._last: Future[Compiled] | None = None
@@ -67,7 +68,7 @@ class Judge:
         if self._last is not None:
             self._last.cancel()
         try:
-            self._last = self._compiling.submit(Compiled.of, rulebook, self._dialect)
+            self._last = self._compiling.submit(Compiled.of, rulebook, self._dialect, self._far)
         except BrokenProcessPool:
             self._compiling.shutdown()
             self._compiling = None

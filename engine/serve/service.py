@@ -20,6 +20,7 @@ from forestall.engine.errors import ForestallError, Location, SettingsError, Sto
 from forestall.engine.model.alert import CLOSING, TransitionKind
 from forestall.engine.model.schedule import Schedule
 from forestall.engine.runtime import PassReport, Project, chosen_engine, passes, store_path
+from forestall.engine.rulebook.by_hand import FILE as BY_HAND
 from forestall.engine.score.engine import Engine
 from forestall.engine.serve.journal import Journal
 from forestall.engine.serve.judge import Judge
@@ -85,7 +86,7 @@ class Service:
         engine = chosen_engine(settings)
         engine.start()
         with ExitStack() as ending:
-            judge = Judge(settings, engine.dialect)
+            judge = Judge(settings, engine.dialect, far=engine.far)
             ending.callback(judge.close)
             owners = Owners(settings, shelf, self._journal, now, send=wanted.send)
             reloader = Reloader(rules, shelf, judge, engine, self._journal, now, owners, watched=wanted.watched)
@@ -182,7 +183,8 @@ def serve(wanted: Wanted, stream: TextIO, *, as_json: bool = False) -> int:
     A second signal does not wait for the pass that runs: KeyboardInterrupt, and nothing half written either.
     """
     settings = wanted.settings
-    if not settings.sources:
+    by_hand = (wanted.rules or settings.project / "rules") / BY_HAND
+    if not settings.sources and settings.warehouse is None and not by_hand.exists():
         raise SettingsError.one(Location(settings.file), "no-source", "there is nothing to serve: no source is named.",
                                 "Add one below `sources:`.")
     journal = Journal(stream, settings.time_zone, now, as_json=as_json)

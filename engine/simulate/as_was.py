@@ -17,7 +17,7 @@ from typing import TypeVar
 from forestall.engine.detect.as_it_was import Corrected
 from forestall.engine.detect.history import History
 from forestall.engine.intervene.accounts import steps_under_way
-from forestall.engine.intervene.day import Decided, decide_day
+from forestall.engine.intervene.day import Decided, decide_day, to_tell
 from forestall.engine.intervene.holding import Circumstances
 from forestall.engine.model.alert import Alert, Transition
 from forestall.engine.model.decision_log import DayRead, Logged
@@ -28,6 +28,7 @@ from forestall.engine.model.state import State
 from forestall.engine.rulebook.begun import going_on
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.look_back import look_back
+from forestall.engine.score.telling import Remembered
 
 
 class Cause(StrEnum):
@@ -94,7 +95,8 @@ def with_steps(evaluator: Evaluator, state: State) -> Evaluator:
 
 def decide_again(logged: Logged, evaluator: Evaluator, directory: Directory, history: History) -> Decided:
     """What the pass decides, from what it went by."""
-    evaluations = evaluator.evaluate(history, logged.day, logged.day).on(logged.day)
+    evaluations = evaluator.told(history, logged.day, to_tell(evaluator.rulebook, logged.before, logged.day)
+                                 if evaluator.engine.far else Remembered())
     known = Circumstances(moment=logged.basis.moment, supply=logged.basis.supply)
     return decide_day(evaluator.rulebook, evaluator.conditions, directory, logged.before, evaluations, known)
 

@@ -3,10 +3,8 @@
 import re
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import yaml
 
@@ -16,16 +14,19 @@ from forestall.adapters.channels.folder import FolderChannel
 from forestall.adapters.channels.slack import SlackChannel
 from forestall.adapters.channels.webhook import WebhookChannel
 from forestall.adapters.sources.csv import CsvSource
+from forestall.adapters.sources.jsonl import JsonLinesSource
 from forestall.adapters.sources.parquet import ParquetSource
+from forestall.adapters.sources.sql.source import SqlSource
+from forestall.engine.conformance import PROMISES
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.delivery import Message, MessageKind, ReceiptStatus
 from forestall.engine.model.expression import Kind
-from forestall.engine.model.ports import Location, Secret, SourceError
+from forestall.engine.model.ports import Location, Secret
 from forestall.engine.settings_filling import written
 
 DOCS = Path(__file__).parents[2] / "docs"
-ADAPTERS = {"csv": CsvSource, "parquet": ParquetSource, "email": EmailChannel, "slack": SlackChannel,
-            "webhook": WebhookChannel, "folder": FolderChannel, "apprise": AppriseChannel}
+ADAPTERS = {"csv": CsvSource, "jsonl": JsonLinesSource, "parquet": ParquetSource, "sql": SqlSource,
+            "email": EmailChannel, "slack": SlackChannel, "webhook": WebhookChannel, "folder": FolderChannel, "apprise": AppriseChannel}
 CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for name, kind in {
     "logins_14d": Kind.NUMBER, "segment": Kind.TEXT, "email_opt_out": Kind.FLAG, "renewal_date": Kind.DATE}.items()}
 
@@ -43,7 +44,7 @@ def python(page: str, index: int = 0) -> dict:
 def described() -> list[dict]:
     """Every source and channel of the pages that has an adapter of ours."""
     found = []
-    for page in ("sources.md", "channels.md"):
+    for page in ("sources.md", "source-sql.md", "channels.md"):
         for block in blocks(page, "yaml"):
             read = yaml.safe_load(block)
             for entry in [*read.get("sources", {}).values(), *read.get("channels", {}).values()]:
@@ -68,7 +69,7 @@ def test_each_configuration_is_one_that_the_adapter_takes(entry, tmp_path):
 
 @pytest.mark.parametrize("kind", ADAPTERS.values(), ids=ADAPTERS.keys())
 def test_each_setting_is_explained(kind):
-    page = "sources.md" if hasattr(kind, "supplies") else "channels.md"
+    page = "channels.md" if not hasattr(kind, "supplies") else "source-sql.md" if kind is SqlSource else "sources.md"
     text = (DOCS / page).read_text("utf-8")
     for setting in written(kind.Settings):
         assert f"`{setting.name}`" in text
@@ -81,20 +82,12 @@ def test_the_table_of_the_page_can_be_read(tmp_path):
     assert sum(table.num_rows for table in source.snapshots(None, None)) == 2
 
 
-def test_the_source_of_the_page(tmp_path):
-    (tmp_path / "events.jsonl").write_text(
-        '{"account": "acme", "as_of": "2026-01-05", "logins_14d": 12.0, "renewal_date": "2026-06-30", "more": 1}\n'
-        '{"account": "acme", "as_of": "2026-01-06", "logins_14d": 11.0}\n')
-    made = python("sources.md")["JsonLinesSource"]
-    source = made("events", made.Settings("events.jsonl"), CATALOGUE, tmp_path)
-    assert source.supplies() == ("logins_14d", "renewal_date")
-    (table,) = source.snapshots(date(2026, 1, 5), date(2026, 1, 5))
-    assert table.to_pylist() == [{"account": "acme", "as_of": date(2026, 1, 5), "logins_14d": 12.0,
-                                  "renewal_date": date(2026, 6, 30)}]
-    assert table.schema.field("as_of").type == pa.date32()
-    (tmp_path / "events.jsonl").write_text("{")
-    with pytest.raises(SourceError, match=r"events\.jsonl:1:1: the line is no JSON"):
-        source.supplies()
+def test_the_stand_of_the_page(tmp_path):
+    stand = python("source-kit.md")["CsvStand"]
+    for promise in PROMISES:
+        if promise.name in ("values", "failure"):
+            (folder := tmp_path / promise.name).mkdir()
+            assert promise.kept_by(stand(folder))
 
 
 def test_the_channel_of_the_page(tmp_path):
@@ -114,14 +107,16 @@ import sys
 from pathlib import Path
 from forestall.engine.model.ports import Secret
 CsvSource("a", CsvSource.Settings("x"), {}, Path())
+JsonLinesSource("a", JsonLinesSource.Settings("x"), {}, Path())
 ParquetSource("a", ParquetSource.Settings("x"), {}, Path())
+SqlSource("a", SqlSource.Settings("SELECT 1", "sqlite:///a"), {}, Path())
 EmailChannel("a", EmailChannel.Settings("mail.example", "a@b.example"), Path())
 SlackChannel("a", SlackChannel.Settings(Secret("X")), Path())
 WebhookChannel("a", WebhookChannel.Settings(), Path())
 FolderChannel("a", FolderChannel.Settings(), Path())
 AppriseChannel("a", AppriseChannel.Settings(Secret("X")), Path())
 heavy = {"pyarrow", "httpx", "slack_sdk", "markdown_it", "standardwebhooks", "jinja2", "sqlalchemy", "duckdb",
-         "apprise", "requests"}
+         "apprise", "requests", "fsspec"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
 

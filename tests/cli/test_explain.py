@@ -1,19 +1,34 @@
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from forestall.engine.runtime import open_project
+
 DAY = ("--day", "2026-03-31")
+ACCOUNTS = [f"made-up-{number:04d}" for number in range(1, 61)]
 
 
-def accounts(sampled: Path, forestall) -> list[str]:
-    return [f"made-up-{number:04d}" for number in range(1, 61)]
+@pytest.fixture(scope="module")
+def explained(sampled: Path, forestall) -> Callable[..., Any]:
+    """What is said of an account. Nothing ever changes here: the rules are read once, and each question is asked once."""
+    @cache
+    def asked(*words: object) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("forestall.engine.cli.explain.open_project", lambda folder, rules: read())
+            return forestall("explain", *words, "--project", sampled)
+
+    read = cache(lambda: open_project(sampled))
+    return asked
 
 
-def test_it_shows_signals_points_score_tier_and_every_trigger(sampled: Path, forestall) -> None:
+def test_it_shows_signals_points_score_tier_and_every_trigger(sampled: Path, explained) -> None:
     shown = 0
-    for account in accounts(sampled, forestall)[:20]:
-        done = forestall("explain", account, "--project", sampled, *DAY, "--format", "json")
+    for account in ACCOUNTS[:20]:
+        done = explained(account, *DAY, "--format", "json")
         if done.code:
             assert "has a row" in str(done.error)       # it left before the day
             continue
@@ -36,14 +51,14 @@ def test_it_shows_signals_points_score_tier_and_every_trigger(sampled: Path, for
     assert shown > 10
 
 
-def test_it_agrees_with_the_pass(sampled: Path, forestall) -> None:
+def test_it_agrees_with_the_pass(sampled: Path, forestall, explained) -> None:
     """Two evaluators, one meaning: what the columnar pass counts as true is what explain says of each account."""
     run = json.loads(forestall("run", "--project", sampled, *DAY, "--format", "json").out)
     true = {one["trigger"]: one["true"] for one in run["triggers"]}
     tiers = dict.fromkeys([*run["tiers"], None], 0)
     counted = dict.fromkeys(true, 0)
-    for account in accounts(sampled, forestall):
-        done = forestall("explain", account, "--project", sampled, *DAY, "--format", "json")
+    for account in ACCOUNTS:
+        done = explained(account, *DAY, "--format", "json")
         if done.code:
             continue
         document = json.loads(done.out)
@@ -56,17 +71,17 @@ def test_it_agrees_with_the_pass(sampled: Path, forestall) -> None:
     assert tiers == run["tiers"] | {None: run["unscored"]}
 
 
-@pytest.mark.parametrize("days", [1, 7, 45])
-def test_what_moved_the_score_adds_up(sampled: Path, forestall, days: int) -> None:
+@pytest.mark.parametrize(("days", "asked"), [(1, ("--since", 1)), (7, ()), (45, ("--since", 45))], ids=str)
+def test_what_moved_the_score_adds_up(explained, days: int, asked: tuple[object, ...]) -> None:
     compared = 0
-    for account in accounts(sampled, forestall)[:20]:
-        done = forestall("explain", account, "--project", sampled, *DAY, "--since", days, "--format", "json")
+    for account in ACCOUNTS[:14]:
+        done = explained(account, *DAY, *asked, "--format", "json")
         if done.code:
             continue
         document = done.document("explain")
         since = document["since"]
         assert since["days"] == days
-        before = forestall("explain", account, "--project", sampled, "--day", since["day"], "--format", "json")
+        before = explained(account, "--day", since["day"], "--format", "json")
         assert since["score"] == (None if before.code else json.loads(before.out)["score"])
         if since["change"] is None:
             assert since["moved"] == []
@@ -81,10 +96,10 @@ def test_what_moved_the_score_adds_up(sampled: Path, forestall, days: int) -> No
     assert compared > 8
 
 
-def test_the_text_is_one_screen(sampled: Path, forestall) -> None:
+def test_the_text_is_one_screen(explained) -> None:
     lengths = []
-    for account in accounts(sampled, forestall):
-        done = forestall("explain", account, "--project", sampled, *DAY)
+    for account in ACCOUNTS:
+        done = explained(account, *DAY)
         if done.code == 0:
             lines = done.out.splitlines()
             lengths.append(len(lines))
@@ -93,8 +108,8 @@ def test_the_text_is_one_screen(sampled: Path, forestall) -> None:
     assert max(lengths) <= 45
 
 
-def test_the_text_names_the_values(sampled: Path, forestall) -> None:
-    out = forestall("explain", "made-up-0001", "--project", sampled, *DAY).out
+def test_the_text_names_the_values(explained) -> None:
+    out = explained("made-up-0001", *DAY).out
     first = out.splitlines()[0]
     assert first.startswith("made-up-0001, ")
     assert first.endswith(", on Tuesday, 31 March 2026")
@@ -106,9 +121,9 @@ def test_the_text_names_the_values(sampled: Path, forestall) -> None:
     assert "Alerts        none: no pass has been written yet" in out
 
 
-def test_personal_facts_stay_out_of_it(sampled: Path, forestall) -> None:
-    for form in ("text", "json"):
-        out = forestall("explain", "made-up-0001", "--project", sampled, *DAY, "--format", form).out
+def test_personal_facts_stay_out_of_it(explained) -> None:
+    for form in ((), ("--format", "json")):
+        out = explained("made-up-0001", *DAY, *form).out
         assert "@" not in out
 
 

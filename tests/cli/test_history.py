@@ -73,6 +73,7 @@ def test_the_document_follows_its_schema(project, imported):
     assert list(Draft7Validator(SCHEMA).iter_errors(document)) == []
     assert (code, err, document["through"]) == (0, "", "2026-02-01")
     assert document["sources"][0] == {"source": "facts", "rows": 3, "new": 3, "accounts": 2, "metrics": ["heat"],
+                                      "noticed": [],
                                       "first": "2026-01-01", "last": "2026-02-01"}
 
 

@@ -88,9 +88,9 @@ def test_the_steps_check_and_tell_the_stories(project: Path) -> None:
     assert "0 failed" in run(project, told["Stories"]).stdout
 
 
-@pytest.fixture
-def written(project: Path, tmp_path: Path) -> Path:
-    summary = tmp_path / "summary.md"
+@pytest.fixture(scope="module")
+def written(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    summary = tmp_path_factory.mktemp("summary") / "summary.md"
     base = run(project, "git rev-parse HEAD~1").stdout.strip()
     run(project, steps(project, "comment")["Write"], BASE=base, GITHUB_SHA="abc123", GITHUB_STEP_SUMMARY=str(summary))
     comment = project / "comment.md"

@@ -19,6 +19,11 @@ GONE_AFTER = 6
 HERE = Location("metrics.yaml", 1, 1)
 
 
+@pytest.fixture(autouse=True)
+def one_duckdb():
+    """Here each connection starts a DuckDB of its own, as it does in Forestall."""
+
+
 def on(after):
     return D + timedelta(days=after)
 

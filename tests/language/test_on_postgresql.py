@@ -42,7 +42,7 @@ def test_a_product_too_close_to_zero_stops_postgresql(postgresql):
         disagreements(postgresql, [tiny])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS if seed % 4 < 2])      # with a scorecard, and without
 def test_postgresql_agrees_on_made_up_expressions(postgresql, seed):
     wrong = judged(postgresql, batch(seed))
     assert not wrong, told(wrong)

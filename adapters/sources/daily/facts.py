@@ -1,0 +1,126 @@
+"""From the table `log` to what the windows are made of: one row per account and day with events, and steps.
+
+A step is a change of a number that stands until the next one: `+1` where a user enters a window, `-1` where it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from forestall.adapters.sources.daily.declared import NUMERIC, STAGES, DailyMetric
+from forestall.adapters.sources.daily.intake import Columns, text
+from forestall.adapters.sources.daily.log import NAME
+
+if TYPE_CHECKING:
+    import duckdb
+
+@dataclass
+class Facts:
+    """Columns of the table `facts` by their SQL, so that metrics share what is the same, and tables of values."""
+
+    columns: Columns
+    by_expression: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+
+    def column(self, expression: str) -> str:
+        """The name of the column of `facts` that holds this aggregate of one account's day."""
+        return self.by_expression.setdefault(expression, f"f{len(self.by_expression)}")
+
+    def count(self, condition: str) -> str:
+        """The column that counts the events of a day that fulfil a condition."""
+        return self.column(f"CAST(count(*) FILTER ({condition}) AS BIGINT)")
+
+    def table(self, statement: str) -> str:
+        """The name of the table that holds the answer to a query over the log."""
+        return self.tables.setdefault(statement, f"v{len(self.tables)}")
+
+    def condition(self, metric: DailyMetric) -> str:
+        """Which rows of the log a metric is about."""
+        parts = [self.named(metric.events)] if metric.events and metric.measure not in STAGES else []
+        parts += self.where(metric.where)
+        return " AND ".join(parts) or "true"
+
+    def where(self, chosen: Mapping[str, tuple[str, ...]]) -> list[str]:
+        """One condition for each column that has to have a certain text."""
+        return [_in(self.columns.texts[column], values) for column, values in chosen.items()]
+
+    def named(self, events: tuple[str, ...]) -> str:
+        """That a row has one of these names."""
+        return _in(self.columns.texts[NAME], events)
+
+    def value(self, metric: DailyMetric) -> str:
+        """The column of the log that holds what `of` names."""
+        return (self.columns.numbers if metric.measure in NUMERIC else self.columns.texts)[metric.of]
+
+    def values(self, metric: DailyMetric) -> str:
+        """The table with account, value, day and how often it came, for a metric over values."""
+        value = self.value(metric)
+        return self.table(f"SELECT account, {value} AS value, day, count(*) AS times FROM log "
+                          f"WHERE {self.condition(metric)} AND {value} IS NOT NULL GROUP BY ALL")
+
+    def intervals(self, metric: DailyMetric) -> str:
+        """The table with account, first day open, and first day closed again or null, for what opens and closes.
+
+        What opens and closes on one day was not open at its end.
+        """
+        value = self.value(metric)
+        opens = " AND ".join([self.named(metric.events), *self.where(metric.where)])
+        closes = self.named(metric.until)
+        return self.table(f"""
+SELECT account, opened, closed FROM (
+  SELECT account, closing, day AS opened, lead(day) OVER turns AS closed FROM (
+    SELECT account, {value} AS value, moment, day, {closes} AS closing,
+      lag({closes}) OVER (PARTITION BY account, {value} ORDER BY moment, {closes}) AS before
+    FROM log WHERE ({opens} OR {closes}) AND {value} IS NOT NULL)
+  WHERE closing IS DISTINCT FROM coalesce(before, true)
+  WINDOW turns AS (PARTITION BY account, value ORDER BY moment, closing))
+WHERE NOT closing AND (closed IS NULL OR closed > opened)""")
+
+
+def write_facts(connection: duckdb.DuckDBPyConnection, facts: Facts, last: int) -> None:
+    """The tables of the days through `last`, sorted by account, so that a stretch of accounts is read quickly.
+
+    `spans` says from when to when an account has rows because of one day with events.
+    """
+    connection.execute(f"DELETE FROM log WHERE day > {last}")
+    columns = "".join(f", {expression} AS {name}" for expression, name in facts.by_expression.items())
+    connection.execute(f"CREATE TABLE facts AS SELECT account, day{columns} FROM log GROUP BY account, day "
+                       "ORDER BY account, day")
+    for statement, name in facts.tables.items():
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM ({statement}) ORDER BY account")
+
+
+def entering(table: str, days: int, between: str) -> str:
+    """Steps of how many different values there are in a window: in with the first event, out `days` after the last."""
+    return f"""
+WITH turns AS (SELECT account, day, lag(day) OVER versions AS before, lead(day) OVER versions AS after
+  FROM {table} WHERE {between} WINDOW versions AS (PARTITION BY account, value ORDER BY day))
+SELECT account, day, 1 AS amount FROM turns WHERE before IS NULL OR before + {days} < day
+UNION ALL SELECT account, day + {days}, -1 FROM turns WHERE after IS NULL OR day + {days} < after"""
+
+
+def opening(table: str, between: str) -> str:
+    """Steps of how many are open."""
+    return (f"SELECT account, opened AS day, 1 AS amount FROM {table} WHERE {between} "
+            f"UNION ALL SELECT account, closed, -1 FROM {table} WHERE closed IS NOT NULL AND {between}")
+
+
+def longest_open(table: str, since: int, last: int, between: str) -> str:
+    """For how many days the longest of them is open, for each day on which any is."""
+    return (f"SELECT account, day, day - min(opened) AS amount FROM (SELECT account, opened, "
+            f"unnest(range(greatest(opened, {since}), least(coalesce(closed, {last} + 1), {last} + 1))) AS day "
+            f"FROM {table} WHERE {between}) GROUP BY account, day")
+
+
+def most_repeated(table: str, days: int, since: int, last: int, between: str) -> str:
+    """How often the commonest value came in the window, for each day on which there is any."""
+    return (f"SELECT account, day, max(amount) AS amount FROM (SELECT account, value, day, sum(times) AS amount FROM ("
+            f"SELECT account, value, times, unnest(range(greatest(day, {since}), least(day + {days}, {last} + 1))) "
+            f"AS day FROM {table} WHERE {between}) GROUP BY account, value, day) GROUP BY account, day")
+
+
+def _in(column: str, values: tuple[str, ...]) -> str:
+    wanted = ", ".join(text(value) for value in values)
+    return f"coalesce({column} IN ({wanted}), false)"

@@ -1,0 +1,1 @@
+"""HTTP APIs as a source of facts: described in forestall.yaml, or ready for Zendesk and Stripe."""

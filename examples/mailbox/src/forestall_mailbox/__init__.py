@@ -1,0 +1,1 @@
+"""A mailbox as a source of facts for Forestall."""
