@@ -90,9 +90,9 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def most_memory() -> float:
-    """The most memory that this process ever held, in GB."""
-    status = Path("/proc/self/status")
+def most_memory(process: str = "self") -> float:
+    """The most memory that this process, or on Linux another one, ever held, in GB."""
+    status = Path("/proc") / process / "status"
     if status.exists():      # on Linux ru_maxrss of a new process begins with that of the one that started it
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform != "darwin" else 2**30)

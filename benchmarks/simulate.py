@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
+from multiprocessing import active_children
 from pathlib import Path
 
 from fifteen_metrics import LAST_DAY, write_history
 from figures import HERE, ROOT, Figures, apart, main, most_memory, timed
 
 from forestall.engine.detect.history import History
-from forestall.engine.model.alert import TransitionKind
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook.loader import load
@@ -21,7 +21,7 @@ from forestall.engine.score.engine import DuckDb
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.simulate.compared import compare
 from forestall.engine.simulate.sides import Asked, Side
-from forestall.engine.simulate.together import Together
+from forestall.engine.simulate.together import Evaluators
 
 RULES = HERE / "twenty_triggers"
 OTHER = {      # what the candidate says in another way
@@ -42,7 +42,7 @@ def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int =
         figures.seconds(f"another {what}: both rulebooks simulated, with alerts, plays and courtesies", took,
                         90 if accounts >= 100_000 else None)      # the target is one of that size
         figures.ratio("ratio of the two", took / bare, at_most=3)
-        figures.add("most memory, in a process of its own", f"{gigabytes:.1f} GB", "under 2 GB", gigabytes < 2)
+        figures.add("most memory, of both processes", f"{gigabytes:.1f} GB", "under 2 GB", gigabytes < 2)
         for name, count in told.items():
             figures.add(f"{name}, base → candidate", count)
         figures.add("account-days decided a second, of both rulebooks", f"{decided / took:,.0f}")
@@ -73,7 +73,7 @@ def directory() -> Directory:
 
 def evaluated(folder: Path, what: str, days: int) -> float:
     """How long the bare evaluation takes: every column that the days of both are decided from, and nothing decided."""
-    both, history = Together(*rulebooks(folder, what), DuckDb()), History(folder / "whole")
+    both, history = Evaluators(*rulebooks(folder, what), DuckDb()), History(folder / "whole")
     first = LAST_DAY - timedelta(days=days - 1)
     sides = [both.candidate] if both.shared or both.base is None else [both.base, both.candidate]
     return sum(timed(lambda side=side: evaluate_alone(side, history, first))[0] for side in sides)
@@ -86,24 +86,25 @@ def evaluate_alone(side: Evaluator, history: History, first: object) -> None:
 
 
 def simulated(folder: Path, what: str, days: int) -> tuple[float, dict[str, str], float, int]:
-    """How long both rulebooks take day by day, what they came to, the most memory, and the account-days decided."""
-    counts = Counter[tuple[str, str]]()
-    first = LAST_DAY - timedelta(days=days - 1)
+    """How long a comparison of both takes, what they came to, the most memory of both processes, and the account-days
+    that were decided."""
+    base, candidate = rulebooks(folder, what)
+    asked = Asked(LAST_DAY - timedelta(days=days - 1), LAST_DAY)
+    others: dict[int, float] = {}
 
-    def work() -> None:
-        both = Together(*rulebooks(folder, what), DuckDb())
-        for day in both.days(directory(), History(folder / "whole"), first, LAST_DAY):
-            for side, one in (("base", day.base), ("candidate", day.candidate)):
-                if one is not None:
-                    decisions = one.decided.decisions
-                    opened = sum(each.kind is TransitionKind.OPENED for each in decisions.transitions)
-                    counts.update({("alerts opened", side): opened, ("deliveries", side): len(decisions.deliveries),
-                                   ("", side): sum(one.decided.tiers.values())})
+    def look(_what: str, _done: int, _all: int) -> None:
+        for one in active_children():
+            with suppress(OSError):
+                others[one.pid or 0] = most_memory(str(one.pid))
 
-    seconds, _ = timed(work)
-    told = {name: f"{counts[name, 'base']:,} → {counts[name, 'candidate']:,}"
-            for name in ("alerts opened", "deliveries")}
-    return seconds, told, most_memory(), counts["", "base"] + counts["", "candidate"]
+    seconds, compared = timed(lambda: compare(Side("base", base), Side("candidate", candidate), directory(),
+                                              History(folder / "whole"), asked, progress=look))
+    assert compared.base is not None
+    sides = compared.base.days, compared.candidate.days
+    told = {name: " → ".join(f"{sum(side.total(count).values()):,}" for side in sides)
+            for name, count in (("alerts opened", "opened"), ("deliveries", "deliveries"))}
+    return (seconds, told, most_memory() + sum(others.values()),
+            sum(day.accounts for side in sides for day in side.days))
 
 
 def demo(folder: Path) -> float:

@@ -63,6 +63,10 @@ class ForestallError(Exception):
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Problem, ...]]]:
+        """It keeps its problems on the way from another process."""
+        return type(self), (self.problems,)
+
     @classmethod
     def one(cls, location: Location, code: str, message: str, hint: str = "") -> Self:
         """An error of this class with a single problem."""

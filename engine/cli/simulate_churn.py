@@ -38,11 +38,12 @@ class AgainstChurn:
     @property
     def listeners(self) -> Listeners:
         """What hears the days of each side."""
-        return Listeners(self._base.add if self._base else None, self._candidate.add if self._candidate else None)
+        return Listeners(self._base, self._candidate)
 
     def judged(self, compared: Compared, history: History, progress: Progress) -> Compared:
         """The same comparison with what each side foretold."""
-        if self._candidate is None:
+        base, candidate = compared.heard.base, compared.heard.candidate
+        if not isinstance(candidate, Watch):
             return compared
         comparison = compared.comparison
         there = records(self._evaluator, history, compared.book.told)
@@ -54,6 +55,6 @@ class AgainstChurn:
                         if who.csm and compared.book.tells_of(who.account)})
             tried = sweep(self._sweep, self._evaluator.rulebook, history, begin, there, whole, csms=csms,
                           horizon=self._horizon, engine=self._evaluator.engine, progress=progress)
-        churn = against_churn(self._base, self._candidate, there, whole, horizon=self._horizon, sweep=tried,
-                              swept=self._sweep.called if self._sweep else "")
+        churn = against_churn(base if isinstance(base, Watch) else None, candidate, there, whole,
+                              horizon=self._horizon, sweep=tried, swept=self._sweep.called if self._sweep else "")
         return replace(compared, comparison=replace(comparison, churn=churn))

@@ -13,7 +13,6 @@ from forestall.engine.score.evaluations import from_epoch, to_epoch
 
 LONG_AGO = date(1970, 1, 1)
 # max_by and not arg_max: every engine knows it. What is missing in its second argument does not count.
-# max_by and not arg_max: every engine knows it. What is missing in its second argument does not count.
 RECORDS = """
 SELECT account, min(first_day) AS since, max(named_day) AS named,
   max_by({left}, CASE WHEN {left} IS NOT NULL THEN day END) AS left_on

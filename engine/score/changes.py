@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow
@@ -17,6 +18,7 @@ from forestall.engine.score.evaluations import DayOfEvaluations, from_epoch, to_
 from forestall.engine.score.queries import TRUTHS_AT_ONCE
 
 NOWHERE = -1      # in the place of a row number: no row
+ROWS, ACCOUNTS = "rows.arrow", "accounts.arrow"
 
 
 class Moved(NamedTuple):
@@ -39,20 +41,41 @@ class Changes:
     Days are asked for in order; going back begins anew. What a day answered is only good until the next one is asked.
     """
 
-    def __init__(self, tables: Iterable[pyarrow.Table], ends: pyarrow.Table, conditions: Conditions,
-                 first: date) -> None:
-        """`tables`: the rows, in any order. `ends`: the account and `day` of each account's last row."""
+    def __init__(self, table: pyarrow.Table, accounts: pyarrow.Table, conditions: Conditions, first: date) -> None:
+        """`table`: the rows by day and account, which is a `number`: its place in `accounts`, where the `account` has
+        its name and `last`, the day of its last row."""
         self.conditions, self._first = conditions, first
-        self.table, self.accounts = _numbered(tables)
+        self.table, self._account_table = table, accounts
+        self.accounts: list[str] = accounts["account"].to_pylist()
         self.rows = int(self.table.num_rows)
         self.places = {account: number for number, account in enumerate(self.accounts)}
         self._starts = _starts(self.table)
         self.packs = [name for name in self.table.column_names if name.startswith("truths")]
         self._ends: dict[int, list[int]] = {}
-        for account, day in zip(ends["account"].to_pylist(), ends["day"].to_pylist(), strict=True):
-            if account in self.places:
-                self._ends.setdefault(day, []).append(self.places[account])
+        for number, day in enumerate(accounts["last"].to_pylist()):
+            self._ends.setdefault(day, []).append(number)
         self._begin()
+
+    @classmethod
+    def of(cls, tables: Iterable[pyarrow.Table], ends: pyarrow.Table, conditions: Conditions, first: date) -> Changes:
+        """`tables`: the rows, in any order. `ends`: the account and `day` of each account's last row."""
+        table, accounts = _numbered(tables)
+        days = dict(zip(ends["account"].to_pylist(), ends["day"].to_pylist(), strict=True))
+        last = pyarrow.array([days.get(account) for account in accounts.to_pylist()], pyarrow.int64())
+        return cls(table, pyarrow.table({"account": accounts, "last": last}), conditions, first)
+
+    def write(self, folder: Path) -> None:
+        """Keep it in files, for another process."""
+        for name, table in ((ROWS, self.table), (ACCOUNTS, self._account_table)):
+            with pyarrow.ipc.new_file(folder / name, table.schema) as file:
+                file.write_table(table)
+
+    @classmethod
+    def read(cls, folder: Path, conditions: Conditions, first: date) -> Changes:
+        """What was kept in files: they may be taken away afterwards. `conditions` are those that were evaluated."""
+        rows, accounts = (pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / name))).read_all()
+                          for name in (ROWS, ACCOUNTS))
+        return cls(rows, accounts, conditions, first)
 
     def _begin(self) -> None:
         size = len(self.accounts)
@@ -177,7 +200,7 @@ class StandingDay(DayOfEvaluations):
         return {one.account: one for one in self._nouns(self.changes.rows_of(numbers))} if numbers else {}
 
 
-def _numbered(tables: Iterable[pyarrow.Table]) -> tuple[pyarrow.Table, list[str]]:
+def _numbered(tables: Iterable[pyarrow.Table]) -> tuple[pyarrow.Table, pyarrow.Array]:
     """All rows by day and account, texts kept once each, and the accounts in order: `number` is their place there."""
     kept = [_texts_once(table) for table in tables]
     whole = pyarrow.concat_tables(kept).unify_dictionaries().combine_chunks()
@@ -188,7 +211,7 @@ def _numbered(tables: Iterable[pyarrow.Table]) -> tuple[pyarrow.Table, list[str]
     numbers = compute.take(places, chunks[0].indices) if chunks else pyarrow.array([], pyarrow.int32())
     whole = whole.drop_columns(["account"]).append_column("number", numbers)
     whole = whole.take(compute.sort_indices(whole, [("day", "ascending"), ("number", "ascending")]))
-    return whole, compute.take(names, order).to_pylist()
+    return whole, compute.take(names, order)
 
 
 def _texts_once(table: pyarrow.Table) -> pyarrow.Table:

@@ -92,7 +92,7 @@ class Evaluator:
         """Tier and truths over the same days, from the rows in which something changed: for long periods."""
         with self.engine.reading(history, self.rulebook.catalogue, first, last) as reading:
             ends = reading.rows("SELECT account, max(day) AS day FROM history GROUP BY account ORDER BY day")
-        return Changes(self._changed(history, first, last, progress), ends, self.conditions, first)
+        return Changes.of(self._changed(history, first, last, progress), ends, self.conditions, first)
 
     def changed(self, history: History, first: date, last: date, progress: Progress = quiet) -> pyarrow.Table:
         """The rows from `first` through `last` in which something changed, and those of `first`; in no order.

@@ -20,9 +20,9 @@ from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import DayOfEvaluations
 from forestall.engine.simulate.comparison import OnMerge, Pair
+from forestall.engine.simulate.course import OneDay
 from forestall.engine.simulate.sides import Book
 from forestall.engine.simulate.tally import narrowed
-from forestall.engine.simulate.together import OneDay
 
 
 @dataclass(frozen=True, slots=True)

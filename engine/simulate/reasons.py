@@ -19,7 +19,8 @@ from forestall.engine.score.evaluations import from_epoch, to_epoch
 from forestall.engine.score.look_back import look_back
 from forestall.engine.score.reason import briefly, said
 from forestall.engine.simulate.comparison import AccountAlert
-from forestall.engine.simulate.matching import Changed, Half
+from forestall.engine.simulate.course import Half
+from forestall.engine.simulate.matching import Changed
 from forestall.engine.simulate.sides import Book, Who
 
 

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from forestall.engine.detect.history import History, Progress, quiet
-from forestall.engine.intervene.day import Decided
-from forestall.engine.intervene.holding import Circumstances
-from forestall.engine.model.alert import Alert
-from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
-from forestall.engine.model.state import State
 from forestall.engine.model.trigger import Existing
-from forestall.engine.processes import undisturbed
-from forestall.engine.score.changes import StandingDay
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.engine import Engine
+from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.score.evaluations import DayOfEvaluations
-from forestall.engine.simulate.ledger import Ledger
+from forestall.engine.simulate.aside import Aside, Going, Here, Kept, Wanted
+from forestall.engine.simulate.course import Course, Ended, OneDay, Opening, Told
 from forestall.engine.simulate.replay import DAYS_AT_ONCE
 
-
-@dataclass(frozen=True, slots=True)
-class OneDay:
-    """One day of one side: what it decided and what it saw. `alert_before`: an alert of an account as it was when the
-    day began. `before`: all of the state then; only of the last day."""
-
-    decided: Decided
-    seen: DayOfEvaluations
-    alert_before: Callable[[str, str], Alert | None]
-    before: State | None = None
+APART = 500_000      # account-days from which a second process is worth its beginning, which takes a second or two
 
 
 @dataclass(frozen=True, slots=True)
-class BothDays:
-    """The same day on both sides; `base` None: there is nothing to compare with."""
+class Opened:
+    """What opened on one day on both sides; `base` is empty where there is nothing to compare with."""
 
     day: date
-    base: OneDay | None
-    candidate: OneDay
+    base: frozenset[Opening]
+    candidate: frozenset[Opening]
 
 
-class Together:
-    """Both sets of rules over one past."""
+class Evaluators:
+    """What evaluates both sets of rules. `shared`: they score alike, so that one query answers for both."""
 
     def __init__(self, base: Rulebook | None, candidate: Rulebook, engine: Engine) -> None:
         self.shared = base is not None and same_facts(base, candidate)
@@ -56,29 +45,87 @@ class Together:
             conditions, self.base = both, Evaluator(base, engine, conditions=own)
         self.candidate = Evaluator(candidate, engine, conditions=conditions)
 
-    def days(self, directory: Directory, history: History, first: date, last: date,
-             progress: Progress = quiet, *, existing: Existing | None = Existing.OPEN) -> Iterator[BothDays]:
+
+class Together:
+    """Both sides on their way. The candidate goes in a process of its own where `apart`."""
+
+    def __init__(self, evaluators: Evaluators, base: Course | None, candidate: Going) -> None:
+        self._evaluators, self._candidate = evaluators, candidate
+        self._base = Here(base) if base else None
+
+    def days(self, history: History, first: date, last: date, progress: Progress = quiet, *,
+             existing: Existing | None = Existing.OPEN) -> Iterator[Opened]:
         """Every day from `first` through `last`, from nothing. `existing` says what becomes of accounts that match on
         the first day; None: what the rules say."""
         whole = (last - first).days + 1
-        ours = _ledger(self.candidate, directory)
-        theirs = _ledger(self.base, directory) if self.base else None
         for start in range(0, whole, DAYS_AT_ONCE):
             begin = first + timedelta(days=start)
             end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
-            candidate = self.candidate.changes(history, begin, end, progress)
-            base = self.base.changes(history, begin, end, progress) if self.base and not self.shared else candidate
+            self._begin(history, begin, end, progress)
             for number in range((end - begin).days + 1):
                 day = begin + timedelta(days=number)
-                with undisturbed():
-                    seen = candidate.on(day)
-                    mine = _day(self.candidate, ours, seen, existing if day == first else None, ending=day == last)
-                    other: OneDay | None = None
-                    if self.base and theirs:
-                        shown = seen.under(self.base.conditions) if self.shared else base.on(day)
-                        other = _day(self.base, theirs, shown, existing if day == first else None, ending=day == last)
+                how = existing if day == first else None
+                theirs = self._candidate.decide(day, how, ending=day == last)
+                mine = self._base.decide(day, how, ending=day == last)() if self._base else frozenset()
+                opened = Opened(day, mine, theirs())
                 progress("replay", (day - first).days + 1, whole)
-                yield BothDays(day, other, mine)
+                yield opened
+
+    def tell(self, openings: Collection[Opening]) -> tuple[Mapping[Opening, Told], Mapping[Opening, Told]]:
+        """What base and candidate have of these openings, on the day that was decided last."""
+        theirs = self._candidate.tell(openings)
+        return self._base.tell(openings)() if self._base else {}, theirs()
+
+    def ended(self) -> tuple[Ended | None, Ended]:
+        """What is left of base and candidate when all days are through."""
+        theirs = self._candidate.ended()
+        return self._base.course.ended() if self._base else None, theirs()
+
+    @property
+    def last(self) -> OneDay | None:
+        """The last day of the base."""
+        return self._base.course.last if self._base else None
+
+    def _begin(self, history: History, first: date, last: date, progress: Progress) -> None:
+        evaluators, candidate = self._evaluators, self._candidate
+        if isinstance(candidate, Here) or not self._base or not evaluators.base:
+            changes = evaluators.candidate.changes(history, first, last, progress)
+            candidate.begin(changes)()
+            if self._base and evaluators.base:
+                self._base.begin(changes if evaluators.shared else
+                                 evaluators.base.changes(history, first, last, progress))()
+        elif evaluators.shared:
+            changes = evaluators.candidate.changes(history, first, last, progress)
+            folder = Path(tempfile.mkdtemp(prefix="forestall-"))
+            try:
+                changes.write(folder)
+                begun = candidate.begin(Kept(folder, first))
+                self._base.begin(changes)()
+                begun()
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        else:
+            begun = candidate.begin(Wanted(history, first, last))
+            self._base.begin(evaluators.base.changes(history, first, last, progress))()
+            begun()
+
+
+@contextmanager
+def together(evaluators: Evaluators, base: Course | None, candidate: Course, *, apart: bool) -> Iterator[Together]:
+    """Both sides, ready to go; `apart`: each in a process of its own, which ends with the block."""
+    if not apart:
+        yield Together(evaluators, base, Here(candidate))
+        return
+    aside = Aside(candidate)
+    try:
+        yield Together(evaluators, base, aside)
+    finally:
+        aside.close()
+
+
+def worth_a_process(engine: Engine, account_days: int) -> bool:
+    """Whether so much is to be decided that a second process pays: it evaluates with an engine of its own."""
+    return account_days >= APART and (os.cpu_count() or 1) >= 2 and isinstance(engine, DuckDb)
 
 
 def same_facts(one: Rulebook, other: Rulebook) -> bool:
@@ -102,16 +149,3 @@ def _united(one: Conditions, other: Conditions) -> tuple[Conditions, Conditions]
             expressions.append(expression)
         index[key] = places[expression.term]
     return Conditions(tuple(expressions), one.index), Conditions(tuple(expressions), index)
-
-
-def _ledger(evaluator: Evaluator, directory: Directory) -> Ledger:
-    return Ledger(evaluator.rulebook, evaluator.conditions, directory, State(), Circumstances(approve=True),
-                  silences=False)
-
-
-def _day(evaluator: Evaluator, ledger: Ledger, seen: StandingDay, existing: Existing | None, *,
-         ending: bool) -> OneDay:
-    """One side."""
-    before = ledger.state() if ending else None
-    decided = ledger.decide(seen, None if existing is None else evaluator.rulebook.with_existing(existing))
-    return OneDay(decided, seen, ledger.alert_before, before)

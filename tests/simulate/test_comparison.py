@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,12 @@ from jsonschema import Draft7Validator
 
 from forestall.engine.cli.main import cli
 from forestall.engine.errors import ForestallError
+from forestall.engine.runtime import open_project
 from forestall.engine.serve.shelf import Shelf
 from forestall.engine.serve.snapshot import snapshot
-from forestall.engine.simulate import together
+from forestall.engine.simulate import aside, together
+from forestall.engine.simulate.compared import compare
+from forestall.engine.simulate.sides import Asked, Side
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "output" / "simulate.json").read_text(encoding="utf-8"))
@@ -280,6 +284,36 @@ def test_what_both_share_is_computed_once_and_comes_out_the_same(
         simulate: Simulate, found: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "same_facts", lambda *_: False)
     assert simulate("--base", "HEAD", "--format", "json").document == found
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_two_processes_come_to_the_same(simulate: Simulate, found: dict, monkeypatch: pytest.MonkeyPatch,
+                                        shared: bool) -> None:
+    begun: list[together.Aside] = []
+    monkeypatch.setattr(together, "APART", 0)
+    monkeypatch.setattr(together, "Aside", lambda course: begun.append(aside.Aside(course)) or begun[-1])
+    if not shared:
+        monkeypatch.setattr(together, "same_facts", lambda *_: False)
+    assert simulate("--base", "HEAD", "--format", "json").document == found
+    assert len(begun) == 1
+
+
+def test_a_second_process_that_somebody_ends_does_no_harm(project: Path, found: dict) -> None:
+    opened = open_project(project)
+    candidate = Side("the candidate", opened.rulebook)
+    ended = []
+
+    def end_it(what: str, done: int, _all: int) -> None:
+        if what == "replay" and done == 20 and not ended:
+            for one in active_children():
+                one.kill()
+                ended.append(one)
+
+    asked = Asked(BEGIN + timedelta(days=FIRST), BEGIN + timedelta(days=LAST))
+    told = compare(candidate, candidate, opened.directory, opened.history, asked, progress=end_it, apart=True)
+    assert ended
+    again = compare(candidate, candidate, opened.directory, opened.history, asked, apart=False)
+    assert told.comparison == again.comparison
 
 
 def test_nothing_changes_where_nothing_changed(project: Path, simulate: Simulate) -> None:

@@ -1,0 +1,130 @@
+"""One side in a process of its own, while the other one is decided here: they share nothing but what they evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from forestall.engine.detect.history import History
+from forestall.engine.model.trigger import Existing
+from forestall.engine.processes import process
+from forestall.engine.score.changes import Changes
+from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.simulate.course import Course, Ended, Opening, Told
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Evaluations from a day on, kept in the files of a folder."""
+
+    folder: Path
+    first: date
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The days of a history that are to be evaluated."""
+
+    history: History
+    first: date
+    last: date
+
+
+class Going(Protocol):
+    """A course wherever it runs. What it is asked for is there when the answer is called for."""
+
+    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
+        """The days to come: their evaluations, where they are kept, or what is to be evaluated."""
+
+    def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
+        """See `Course.decide`."""
+
+    def tell(self, openings: Collection[Opening]) -> Callable[[], Mapping[Opening, Told]]:
+        """See `Course.tell`."""
+
+    def ended(self) -> Callable[[], Ended]:
+        """See `Course.ended`."""
+
+
+class Here:
+    """A course in this process: it does what it is asked for when the answer is called for."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+
+    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
+        """As in `Going`; what is evaluated is at hand."""
+        assert isinstance(changes, Changes)
+        return lambda: self.course.begin(changes)
+
+    def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
+        """As in `Going`."""
+        return lambda: self.course.decide(day, existing, ending=ending)
+
+    def tell(self, openings: Collection[Opening]) -> Callable[[], Mapping[Opening, Told]]:
+        """As in `Going`."""
+        return lambda: self.course.tell(openings)
+
+    def ended(self) -> Callable[[], Ended]:
+        """As in `Going`."""
+        return self.course.ended
+
+
+class Aside:
+    """A course in a process of its own, which begins at once what it is asked for. BrokenProcessPool where somebody
+    ends it."""
+
+    def __init__(self, course: Course) -> None:
+        self._pool = process(__name__)
+        self._pool.submit(_take, course)
+
+    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
+        """As in `Going`; evaluations do not travel but through a folder."""
+        assert not isinstance(changes, Changes)
+        return self._pool.submit(_begin, changes).result
+
+    def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
+        """As in `Going`."""
+        return self._pool.submit(_decide, day, existing, ending).result
+
+    def tell(self, openings: Collection[Opening]) -> Callable[[], Mapping[Opening, Told]]:
+        """As in `Going`."""
+        return self._pool.submit(_tell, openings).result
+
+    def ended(self) -> Callable[[], Ended]:
+        """As in `Going`."""
+        return self._pool.submit(_ended).result
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+# -- in the process of its own -----------------------------------------------------------------------------------------
+
+_courses: list[tuple[Course, Evaluator]] = []
+
+
+def _take(course: Course) -> None:
+    _courses.append((course, Evaluator(course.half.rulebook, conditions=course.half.conditions)))
+
+
+def _begin(changes: Kept | Wanted) -> None:
+    course, evaluator = _courses[0]
+    course.begin(Changes.read(changes.folder, course.half.conditions, changes.first) if isinstance(changes, Kept)
+                 else evaluator.changes(changes.history, changes.first, changes.last))
+
+
+def _decide(day: date, existing: Existing | None, ending: bool) -> frozenset[Opening]:
+    return _courses[0][0].decide(day, existing, ending=ending)
+
+
+def _tell(openings: Collection[Opening]) -> Mapping[Opening, Told]:
+    return _courses[0][0].tell(openings)
+
+
+def _ended() -> Ended:
+    return _courses[0][0].ended()
