@@ -20,6 +20,8 @@ _QUOTED = re.compile(r"""'([^'"\\]*)'""")
 SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.In: "in",
          ast.NotIn: "not in"}
 SHORT = {"<=": "≤", ">=": "≥", "==": "=", "!=": "≠"}
+# `x is 30, < 50`: what is compared, which may hold commas in brackets or quotes, and with what.
+_COMPARED = re.compile(r'(.+? is (?:"[^"]*"|[^"]*?)), (.+)', re.DOTALL)
 
 
 def why(expression: Expression, account: Account, day: date | int) -> str:
@@ -70,9 +72,9 @@ class _Reasons:
         """Each reason once; what is said of the same thing again only adds its comparison."""
         found: list[str] = []
         for reason in dict.fromkeys(self._reasons(node)):
-            start, comma, rest = reason.partition(", ")
-            if comma and found and found[-1].startswith(start + comma):
-                found[-1] += f" and {rest}"
+            same = _COMPARED.match(reason)
+            if same and found and found[-1].startswith(f"{same[1]}, "):
+                found[-1] += f" and {same[2]}"
             else:
                 found.append(reason)
         return found
