@@ -11,9 +11,10 @@ The definitions, for a horizon of so many days:
   those that left would count too many), or the end of the account's record, without churn; or the account had left.
 - *Precision* is per opening, *recall* per account. The openings of one account go together, so the interval of the
   precision is that of fewer, independent openings (`intervals.effective`).
-- *Chance* is the precision of openings that fall on other accounts at risk of the same days: on each day the share of
-  these accounts that left within the horizon, averaged over the days of the openings. So neither a calendar (a month in
-  which many leave) nor a trigger that opens often looks like foresight.
+- *Chance* is the precision of openings that fall on other accounts at risk of the same days and of about the same age:
+  on each day the share of these accounts that left within the horizon, averaged over the openings. So neither a
+  calendar (a month in which many leave) nor a youth in which many leave nor a trigger that opens often looks like
+  foresight. It is indirect standardisation, as of mortality by age. Age is counted from the first day in the history.
 - *Better than chance* is a one-sided test of precision against chance at 2.5 percent, by the score method of the
   interval, corrected by Holm for the number of alerts that are tested together.
 - *Ahead*: of the churned accounts with a row so early, the share with an opening from 120 days (or a longer horizon)
@@ -22,7 +23,7 @@ The definitions, for a horizon of so many days:
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ LEAST = 10           # fewer churned accounts, openings or alerted accounts than
 AHEAD = (30, 60, 90)
 FARTHEST = 120       # an alert longer ago than this says nothing of a churn
 SCORE = "score"
+AGES = (0, 90, 180, 365)      # days from which an account is as old as the others of its band
 NEVER = date.max.toordinal()
 
 
@@ -126,7 +128,7 @@ class Judge:
         self._churned = {account: on for account, (first, last, on) in self._records.items()
                          if on <= min(self._last + horizon, self._end)
                          and max(self._first, first) <= min(self._last, last, on - 1)}
-        self._base_rates = self._rates_by_day()
+        self._base_rates = [self._rates_by_day(band) for band in range(len(AGES))]
 
     @property
     def churned(self) -> int:
@@ -161,7 +163,7 @@ class Judge:
                 if outcome is not None:
                     hits += outcome
                     cases += 1
-                    expected += self._base_rates[day - self._first]
+                    expected += self._base_rates[self._band(account, day)][day - self._first]
             if cases:
                 outcomes.append((hits, cases))
         leads = [lead for account, on in self._churned.items()
@@ -186,14 +188,20 @@ class Judge:
             return None
         return on <= until if on < NEVER or until <= last else None
 
-    def _rates_by_day(self) -> list[float]:
-        """Of the accounts at risk whose outcome can be known, the share that left within the horizon after each day."""
+    def _band(self, account: str, day: int) -> int:
+        """Which of the AGES an account has on a day."""
+        return bisect_right(AGES, day - self._records[account][0]) - 1
+
+    def _rates_by_day(self, band: int) -> list[float]:
+        """Of the accounts of one age at risk whose outcome can be known, the share that left within the horizon after
+        each day."""
         length = self._last - self._first + 1
         risk, left = [0] * (length + 1), [0] * (length + 1)
         known = min(self._last, self._end - self._horizon)
+        oldest = AGES[band + 1] - 1 if band + 1 < len(AGES) else NEVER
         for first, last, on in self._records.values():
-            begin = max(first, self._first)
-            end = min(last, known, on - 1 if on < NEVER else last - self._horizon)
+            begin = max(first + AGES[band], self._first)
+            end = min(last, known, on - 1 if on < NEVER else last - self._horizon, first + oldest)
             self._mark(risk, begin, end)
             self._mark(left, max(begin, on - self._horizon), end)
         rates, at_risk, leaving = [], 0, 0

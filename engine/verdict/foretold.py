@@ -57,7 +57,7 @@ def _conclusion(known: Churn) -> list[str]:
     if better:
         said.append(f"Better than chance: {listed(better)}.")
     if chance:
-        said.append(f"Not shown to be better than alerts on other accounts of the same days: {listed(chance)}.")
+        said.append(f"Not shown to be better than alerts on other accounts of the same days and age: {listed(chance)}.")
     if little:
         said.append(f"Too little to judge: {listed(little)}.")
     return said

@@ -106,13 +106,25 @@ def test_the_share_caught_so_many_days_ahead() -> None:
         90: (1 / 3, 3)}                      # nor `young` 90
 
 
-def test_chance_is_the_share_of_all_who_left_after_the_same_days() -> None:
-    records = {"a": kept(churned=170), "b": kept(churned=190), "c": kept(), "d": kept(first=125)}
+def test_chance_is_the_share_of_those_of_the_same_age_who_left_after_the_same_days() -> None:
+    records = {"a": kept(first=80, churned=170), "b": kept(first=80, churned=190), "c": kept(first=80),
+               "d": kept(first=125), "old": kept(churned=150), "older": kept(churned=150)}
     # After day 110 one of three leaves within 60 days, after day 130 two of four.
     assert judge(records, [("c", 110)]).chance == 1 / 3
     assert judge(records, [("c", 130)]).chance == 2 / 4
     assert judge(records, [("c", 110), ("a", 130)]).chance == pytest.approx((1 / 3 + 2 / 4) / 2)
     assert judge(records, []).chance is None
+
+
+def test_an_account_is_compared_with_others_of_its_age() -> None:
+    """All of the young leave and none of the old: whoever alerts the young knows nothing of them."""
+    records = {f"young {number}": kept(first=100, churned=180) for number in range(20)} | {
+        f"old {number}": kept() for number in range(20)}
+    found = judge(records, [(f"young {number}", 140) for number in range(20)])
+    assert (found.precision.share, found.chance, found.better_than_chance) == (1.0, 1.0, False)
+    grown = judge(records | {"grown": kept(first=51)}, [("grown", 140)])      # 89 days old
+    assert grown.chance == 20 / 21
+    assert judge(records | {"grown": kept(first=50)}, [("grown", 140)]).chance == 0.0      # 90 days old
 
 
 def test_who_cannot_be_judged_is_no_part_of_chance() -> None:
