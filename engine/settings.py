@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from forestall.engine.adapter_settings import CHANNELS, SOURCES, AdapterSettings, prepared
@@ -47,8 +47,8 @@ class Settings:
 
     `state` is the folder of the engine's own records, the state database among them unless there is a `server`.
     `gone_after` is in days, and so is `retention`, how long the history is kept (None: forever). `live` False means
-    rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the place that names the engine. `owners` are the people and
-    destinations that hear of rules that cannot be used.
+    rehearsal: deliveries go to the folder `deliveries`. `engine_at` is the place that names the engine. `owners` are
+    the people and destinations that hear of rules that cannot be used.
     """
 
     project: Path
@@ -99,6 +99,8 @@ def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...
 def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
     """The source that forestall.yaml describes, for the supplied metrics of the catalogue. SettingsError if wrong."""
     kind, filled = prepared(described, SOURCES)
+    if getattr(filled, "time_zone", None) == "":      # days end where forestall.yaml says, if the source does not
+        filled = replace(cast(Any, filled), time_zone=settings.time_zone.key)
     kept = {"keep": settings.state / "sources" / described.name} if getattr(kind, "keeps", False) else {}
     with _at(described):
         return cast(SourceType, kind)(described.name, filled, metrics, settings.project, **kept)
@@ -210,8 +212,7 @@ class _Reader:
                 found.append(AdapterSettings(
                     entry.key.text, named.text, MapNode(options, entry.value.location), entry.key.location,
                     named.location, OnUncertain(uncertain) if uncertain in list(OnUncertain) else None,
-                    joining=None if key == "channels" else joining(
-                        entry.value, f"source {entry.key.text}", project, self._findings)))
+                    joining=None if key == "channels" else joining(entry.value, project)))
         return tuple(found)
 
     def _with_destinations(self, channel: AdapterSettings, found: Mapping[str, Destination]) -> AdapterSettings:

@@ -17,7 +17,7 @@ from engines.postgresql import NoServer, Server
 from forestall.engine.model.places import PostgresPlace, StatePlace
 
 _schemas = (f"test_{number}" for number in itertools.count())
-GARBAGE_AFTER = 100_000      # new objects: rules, queries and modules stay, and to look through them takes a tenth of all
+GARBAGE_AFTER = 100_000      # new objects: rules and queries stay, and to look through them takes a tenth of the time
 gc.set_threshold(GARBAGE_AFTER, 50, 100)
 
 

@@ -27,7 +27,8 @@ class Guest:
 
     def __init__(self) -> None:
         self._own, self._cursor = f"guest_{next(_numbers)}", _started().cursor()
-        self._cursor.execute(f"ATTACH ':memory:' AS {self._own}; USE {self._own}")
+        # how many threads there are is a matter of the whole DuckDB, and a long evaluation sets it to 1
+        self._cursor.execute(f"RESET threads; ATTACH ':memory:' AS {self._own}; USE {self._own}")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)

@@ -10,7 +10,6 @@ A fenced block says in its first line what is done with it:
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -19,14 +18,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
+from called import called
 
-from forestall.engine.cli.main import VERBS, cli, main
+from forestall.engine.cli.main import VERBS, cli
 from forestall.engine.language.manual import with_functions
 from forestall.engine.rulebook import loader
 from forestall.engine.settings import inspect_settings
@@ -105,18 +104,6 @@ def forestall(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
                           text=True, check=False, stdin=subprocess.DEVNULL, env={**os.environ, "NO_COLOR": "1"})
 
 
-def called(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """In this process, which has what it needs imported already, to its last line and exit code."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(cwd)
-        patch.setenv("NO_COLOR", "1")
-        patch.setattr(sys, "argv", ["forestall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return subprocess.CompletedProcess(arguments, ended.value.code or 0, out.getvalue(), err.getvalue())
-
-
 def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
     """Each command of a block with the lines that are shown below it."""
     shown: list[str] = []
@@ -158,9 +145,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, sample: Path, tmp_pa
                 here = place = place / command[1]
                 continue
             assert command[0] == "forestall"
-            # what the newcomer reads first is run as a newcomer runs it, and so is what starts processes of its own
-            alone = page.name == "README.md" or command[1] == "serve"
-            done = (forestall if alone else called)(*command[1:], cwd=place)
+            # what the newcomer reads first is run as a newcomer runs it
+            done = (forestall if page.name == "README.md" else called)(*command[1:], cwd=place)
             said = done.stdout + done.stderr
             assert done.returncode == expected, f"{command}: exit code {done.returncode}\n{said}"
             assert follows(shown, said), f"{command}: the page shows\n{shown}\nit says\n{said}"

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forestall.adapters.sources import instants
 from forestall.adapters.sources.cells import CellError, convert
 from forestall.adapters.sources.daily.log import Wanted
+from forestall.adapters.sources.event_keep import WORTH_IT, Copies, Spoilt
 from forestall.adapters.sources.files import FileSource
 from forestall.adapters.sources.jsonl import JsonLinesSource
+from forestall.adapters.sources.parquet import ParquetSource
 from forestall.adapters.sources.tables import BATCH_ROWS, Batch, Column, Layout, Place, did_you_mean
 from forestall.adapters.sources.values import Values
 from forestall.engine.model.expression import Kind
@@ -41,27 +44,62 @@ class Names:
 
 @dataclass
 class LogFiles:
-    """The files of one reader. `nameless` counts the rows of the last reading that have no account."""
+    """The files of one reader. `copies` are kept of those that are slow to read, `written` says how they are written.
+
+    `nameless` is how many rows of the last reading have no account (a list of one number), `seen` which of the wanted
+    columns any file has.
+    """
 
     reader: FileSource
     names: Names
-    nameless: int = 0
+    copies: Copies | None = None
+    written: tuple[str, ...] = ()
+    nameless: list[int] = field(default_factory=lambda: [0])
     seen: set[str] = field(default_factory=set)
 
     def tables(self, wanted: Wanted, places: Sequence[Place]) -> Iterator[pyarrow.Table]:
         """The rows of these files, as `Log` says."""
         since = None if wanted.since is None else wanted.since.date()
         until = None if wanted.until is None else wanted.until.date()
+        self.nameless, self.seen = [0], set()
+        copied = {place: self._copy(place, wanted.columns) for place in places}
         for place in places:
             # a file that is named after a day holds what came in on it: of that day, and of earlier ones
             if place.day is not None and ((since is not None and place.day < since - A_DAY)
                                           or (until is not None and place.day > until + A_DAY)):
                 continue
-            layout = self._layout(place, wanted.columns)
-            for batch in self._batches(layout, since, until):
-                table = self._table(layout, batch)
-                if table.num_rows:
-                    yield table
+            yield from self._of_file(place, copied[place], wanted, since, until)
+        if self.copies is not None:
+            self.copies.keep_only(copy for copy in copied.values() if copy is not None)
+
+    def _copy(self, place: Place, columns: tuple[str, ...]) -> Path | None:
+        """Where the copy of a file is kept; None for a file of which none is worth it."""
+        if self.copies is None or isinstance(self.reader, ParquetSource) or place.stamp[0] < WORTH_IT:
+            return None
+        return self.copies.of(place.shown, place.stamp, columns, self.names, self.written)
+
+    def _of_file(self, place: Place, copy: Path | None, wanted: Wanted, since: date | None, until: date | None
+                 ) -> Iterator[pyarrow.Table]:
+        layout = self._layout(place, wanted.columns)
+        if copy is None or self.copies is None:
+            yield from self._read(layout, since, until)
+            return
+        kept = self.copies.read(copy, wanted.since, wanted.until)
+        if kept is None:
+            yield from self.copies.making(copy, self._read(layout, None, None), self.nameless)
+            return
+        self.nameless[0] += self.copies.nameless(copy)
+        try:
+            yield from kept
+        except Spoilt:
+            raise self.reader.file_error(place, "damaged", "what was kept of the file is damaged, and thrown away now.",
+                                         "Try again: the file itself is read then.") from None
+
+    def _read(self, layout: Layout, since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
+        for batch in self._batches(layout, since, until):
+            table = self._table(layout, batch)
+            if table.num_rows:
+                yield table
 
     def _layout(self, place: Place, columns: Sequence[str]) -> Layout:
         heading = {column: self.names.others.get(column, column) for column in columns}
@@ -132,7 +170,7 @@ class LogFiles:
         except CellError as error:
             raise self._cell(layout, batch, 0, error.row, error.said, "an account", error.cure) from None
         rows = pc.indices_nonzero(pc.is_valid(accounts))
-        self.nameless += len(accounts) - len(rows)
+        self.nameless[0] += len(accounts) - len(rows)
         try:
             times = instants.instants(at, self.names.clock, self.names.zone)
         except instants.NoInstant as error:
@@ -159,16 +197,11 @@ def _path(heading: str) -> str:
 
 
 def _array(column: pyarrow.Array | Values) -> pyarrow.Array:
-    """A column as Arrow has it; values of several types become texts."""
+    """A column as Arrow has it; values of JSON become texts."""
     import pyarrow as pa
 
     if not isinstance(column, Values):
         return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if len({type(value) for value in column.listed if value is not None}) <= 1:
-        try:
-            return pa.array(column.listed)
-        except (pa.ArrowException, OverflowError):
-            pass
     return pa.array([_said(value) for value in column.listed], pa.string())
 
 

@@ -15,10 +15,12 @@ from forestall.adapters.sources.daily.declared import Daily, DailyMetric
 from forestall.adapters.sources.daily.log import Wanted
 from forestall.adapters.sources.daily.metrics import DailyMetrics
 from forestall.adapters.sources.event_files import LogFiles, Names
+from forestall.adapters.sources.event_keep import Copies
 from forestall.adapters.sources.files import FileSource
 from forestall.adapters.sources.jsonl import JsonLinesSettings, JsonLinesSource
 from forestall.adapters.sources.parquet import ParquetSettings, ParquetSource
 from forestall.adapters.sources.tables import SETTINGS_FILE, Place
+from forestall.adapters.sources.text.declared import Texts
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem, Secret, Severity, SourceError
 
@@ -40,7 +42,7 @@ class EventsSettings:
 
     `path`, `options`, `secrets`, `delimiter` and `encoding` are those of files with tables; `format` is needed where
     the names of the files do not tell it. `account`, `at`, `name`, `user` and `id` name columns. `clock` is the time
-    zone of times that do not say theirs. The rest is that of `Daily`.
+    zone of times that do not say theirs. The rest, `text` among it, is that of `Daily`.
     """
 
     path: str
@@ -55,6 +57,7 @@ class EventsSettings:
     time_zone: str = ""
     forget_after: int = 90
     today: bool = False
+    text: Texts | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
     options: dict[str, str] = field(default_factory=dict)
@@ -75,11 +78,14 @@ class EventsSource:
         if zone(settings.clock) is None:
             raise self._wrong("unknown-time-zone", f"`clock` of the source {name} is no time zone: `{settings.clock}`.",
                               "Write a region and a city, such as Europe/Berlin, or UTC.")
-        daily = Daily(settings.metrics, settings.time_zone, settings.forget_after, settings.today)
+        daily = Daily(settings.metrics, settings.time_zone, settings.forget_after, settings.today,
+                      settings.text)
         self._daily = DailyMetrics(name, daily, metrics)
         names = Names(settings.account, settings.at, {"name": settings.name, "user": settings.user, "id": settings.id},
                       settings.clock, settings.time_zone or "UTC")
-        self._files = [LogFiles(reader, names) for reader in self._readers(folder, keep)]
+        written = (settings.delimiter, settings.encoding)
+        self._files = [LogFiles(reader, names, Copies(keep / "copies" / kind) if keep is not None else None, written)
+                       for kind, reader in self._readers(folder, keep).items()]
         self.noticed: tuple[Problem, ...] = ()
 
     def supplies(self) -> tuple[str, ...]:
@@ -97,7 +103,6 @@ class EventsSource:
         wanted = Wanted(columns, wanted.since, wanted.until)
         found = self._found()
         for files, places in found:
-            files.nameless, files.seen = 0, set()
             yield from files.tables(wanted, places)
         read = [files for files, places in found if places]
         for column in columns:
@@ -122,28 +127,28 @@ class EventsSource:
             raise nothing
         return found
 
-    def _readers(self, folder: Path, keep: Path | None) -> list[FileSource]:
+    def _readers(self, folder: Path, keep: Path | None) -> dict[Format, FileSource]:
         """One for files whose format is known; one for each format for a folder of any."""
         given = self._settings
         chosen = [given.format] if given.format else [
             one for one, kind in _KINDS.items() if given.path.lower().endswith(kind.endings)] or list(_KINDS)
         told: dict[str, Any] = {"path": given.path, "account": given.account, "as_of": given.at,
                                 "options": given.options, "secrets": given.secrets}
-        made: list[FileSource] = []
+        made: dict[Format, FileSource] = {}
         for one in chosen:
-            place = keep / one.value if keep is not None else None
+            place = keep / "fetched" / one.value if keep is not None else None
             match one:
                 case Format.CSV:
                     settings = CsvSettings(**told, delimiter=given.delimiter, encoding=given.encoding)
-                    made.append(CsvSource(self.name, settings, {}, folder, place))
+                    made[one] = CsvSource(self.name, settings, {}, folder, place)
                 case Format.JSONL:
-                    made.append(JsonLinesSource(self.name, JsonLinesSettings(**told), {}, folder, place))
+                    made[one] = JsonLinesSource(self.name, JsonLinesSettings(**told), {}, folder, place)
                 case Format.PARQUET:
-                    made.append(ParquetSource(self.name, ParquetSettings(**told), {}, folder, place))
+                    made[one] = ParquetSource(self.name, ParquetSettings(**told), {}, folder, place)
         return made
 
     def _nameless(self) -> Iterator[Problem]:
-        count = sum(files.nameless for files in self._files)
+        count = sum(files.nameless[0] for files in self._files)
         if count:
             yield Problem(Location(SETTINGS_FILE), "no-account",
                           f"the log of the source {self.name} leaves out {count:,} of its rows: they name no account.",

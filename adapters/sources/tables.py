@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from forestall.adapters.sources.cells import CellError, arrow_type, convert
 from forestall.adapters.sources.values import Values
@@ -18,6 +19,8 @@ from forestall.engine.model.ports import Location, Problem, Severity, SourceErro
 
 if TYPE_CHECKING:
     import pyarrow
+
+Piece = TypeVar("Piece")
 
 BATCH_ROWS = 200_000
 SETTINGS_FILE = "forestall.yaml"
@@ -122,10 +125,11 @@ class TableSource(ABC):
             if day is not None and ((since is not None and day < since) or (until is not None and day > until)):
                 self._named_to_come(layout, day, until)
                 continue
-            for batch in self.batches(layout, since, until):
-                table = self._table(layout, batch, supplied, since, until)
-                if table.num_rows:
-                    yield table
+            with ended(self.batches(layout, since, until)) as batches:
+                for batch in batches:
+                    table = self._table(layout, batch, supplied, since, until)
+                    if table.num_rows:
+                        yield table
 
     def layout(self, place: Place, headings: tuple[str, ...]) -> Layout:
         """The columns of a table that are used. SourceError when one that is needed is missing or there twice."""
@@ -260,11 +264,12 @@ class TableSource(ABC):
                 layout.place, "future-rows", f"the file is named after {day}, a day to come, and left out.",
                 "Correct its name, or let it wait until then."))
 
-    def _notice(self, count: int, problem: Callable[[], Problem]) -> None:
+    def _notice(self, more: int, problem: Callable[[], Problem]) -> None:
         """The first is told in full (to find its line takes reading the file again), the others are counted."""
-        self._left_out += count
+        self._left_out += more
         self._first_left_out = self._first_left_out or problem()
-        others = f" So are {self._left_out - 1:,} others." if self._left_out > 1 else ""
+        count = self._left_out - 1
+        others = "" if not count else " So is 1 other." if count == 1 else f" So are {count:,} others."
         self.noticed = (replace(self._first_left_out, severity=Severity.WARNING,
                                 message=self._first_left_out.message + others),)
 
@@ -291,6 +296,16 @@ class TableSource(ABC):
             raise failure(pc.index(pc.is_null(made), True).as_py(), "empty", f"{column.heading} is empty.",
                           "Every row needs an account and a day: fill it in, or take the row out.")
         return made
+
+
+@contextmanager
+def ended(pieces: Iterator[Piece]) -> Iterator[Iterator[Piece]]:
+    """Pieces that are not asked for any more when the block is left, so that nothing stays open behind an error."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, Generator):
+            pieces.close()
 
 
 def tomorrow() -> date:

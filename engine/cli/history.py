@@ -12,8 +12,10 @@ from forestall.engine.cli import history_compact
 from forestall.engine.cli.history_status import document, lines
 from forestall.engine.cli.progress import shown
 from forestall.engine.cli.report import amount
+from forestall.engine.detect.history import History
+from forestall.engine.detect.in_place import HistoryInPlace
 from forestall.engine.errors import Location, UsageError
-from forestall.engine.runtime import import_history, open_project
+from forestall.engine.runtime import Project, import_history, open_project
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -70,9 +72,9 @@ def status_command(project: Path, rules: Path | None, day: datetime | None, form
     from forestall.engine.detect.standing import standing
 
     opened = open_project(project, rules)
-    history = opened.history
+    history = _ours(opened)
     if history.through is None or history.empty:
-        raise UsageError.one(Location(str(history.root)), "no-history", "the history is empty.",
+        raise UsageError.one(Location(str(history.root)), "history-empty", "there is no history yet.",
                              "`forestall history import` reads what the sources have.")
     wanted = day.date() if day else history.through
     if wanted > history.through or (history.first and wanted < history.first):
@@ -97,6 +99,7 @@ def compact_command(project: Path, rules: Path | None, write: bool, form: str) -
     Without --write it only says what that would be. Whole or not at all.
     """
     opened = open_project(project, rules)
+    _ours(opened)
     with shown() as progress:
         compacted = history_compact.compact_history(opened, write=write, progress=progress)
     if form == "json":
@@ -106,3 +109,13 @@ def compact_command(project: Path, rules: Path | None, write: bool, form: str) -
         click.echo(line)
     if not write and not compacted.done.nothing:
         click.echo("This was a dry run: nothing was changed. `--write` does it.")
+
+
+def _ours(project: Project) -> History:
+    """The history that we keep. UsageError where somebody else keeps it."""
+    history = project.history
+    if isinstance(history, HistoryInPlace):
+        raise UsageError.one(Location(project.settings.file), "history-in-place",
+                             f"the history is {history.name}, which is read where it is.",
+                             "Look at it, and make it smaller, with the means of the database that keeps it.")
+    return history

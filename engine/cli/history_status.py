@@ -54,8 +54,8 @@ def _share(part: int, whole: int) -> str:
 def _left_out(one: SourceStanding) -> str:
     if one.heard is None:
         return "–"
-    said = [f"{one.heard.unknown:,} rows of {one.heard.strangers:,} unknown"] if one.heard.unknown else []
-    said += [f"{one.heard.late:,} of days to come"] if one.heard.late else []
+    unknown = f"{amount(one.heard.unknown, 'row', 'rows')} of {one.heard.strangers:,} unknown"
+    said = ([unknown] if one.heard.unknown else []) + (["rows of days to come"] if one.heard.late else [])
     return ", ".join(said) or "nothing"
 
 

@@ -10,7 +10,7 @@ import click
 
 from forestall.engine.cli.console import as_json, counted, print_problems
 from forestall.engine.cli.progress import shown
-from forestall.engine.detect.manifest import Manifest, read_manifest
+from forestall.engine.detect.manifest import Manifest
 from forestall.engine.errors import Severity
 from forestall.engine.lint.book import Book, read_texts
 from forestall.engine.lint.lint import Linted, lint
@@ -38,7 +38,8 @@ def command(project: Path, rules: Path | None, days: int, strict: bool, form: st
     folder = rules or project / "rules"
     opened = open_project(project, rules) if (project / FILE).exists() else None
     rulebook = opened.rulebook if opened is not None else load(folder, None)
-    manifest = Manifest() if opened is None else read_manifest(opened.settings.state / "history")
+    alone = opened is None or (not days and opened.evaluator.engine.far)      # no server for the rules alone
+    manifest = Manifest() if opened is None or alone else opened.history.manifest
     observed = _observed(opened, manifest, days) if opened is not None and days else None
     found = lint(Book(rulebook, read_texts(folder), manifest.held), observed)
     if form == "json":

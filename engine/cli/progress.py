@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from forestall.engine.detect.history import Progress, quiet
 
-WORDS = {"sources": "reading sources", "days": "building the history", "evaluate": "evaluating",
-         "deliveries": "delivering", "replay": "replaying days", "stories": "telling stories", "promises": "asking", "compact": "compacting"}
+WORDS = {"sources": "reading sources", "rows": "reading rows", "days": "building the history", "evaluate": "evaluating",
+         "deliveries": "delivering", "replay": "replaying days", "stories": "telling stories", "promises": "asking",
+         "compact": "compacting"}
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def shown() -> Iterator[Progress]:
         def report(what: str, done: int, whole: int) -> None:
             words = WORDS.get(what, what)
             if what not in tasks:
-                tasks[what] = bars.add_task(words, total=whole)
-            bars.update(tasks[what], completed=done, total=whole)
+                tasks[what] = bars.add_task(words, total=whole or None)
+            bars.update(tasks[what], completed=done, total=whole or None)      # nobody may know how many there will be
 
         yield report

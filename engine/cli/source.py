@@ -100,6 +100,8 @@ def _print(found: Checkup) -> None:
     described = [f"{one.name} ({one.kind}{', ' if one.unit else ''}{one.unit})" for one in found.supplies]
     for line in wrap(", ".join(described), 116, break_on_hyphens=False):
         click.echo(f"  {line}")
+    for problem in found.noticed:
+        _line("", "noticed", str(problem))
     click.echo()
     for one in sorted(found.answers, key=lambda answer: list(State).index(answer.state)):
         _line(str(one.state), one.promise, one.about if one.state is State.BROKEN else one.said)
@@ -117,6 +119,7 @@ def _line(state: str, promise: str, text: str) -> None:
 
 
 def _document(found: Checkup) -> dict[str, object]:
+    from forestall.engine.cli.console import as_json
     from forestall.engine.conformance.checkup import State
 
     def day(value: object) -> str | None:
@@ -126,5 +129,6 @@ def _document(found: Checkup) -> dict[str, object]:
             "since": day(found.since), "until": day(found.until),
             "metrics": [{"name": one.name, "kind": str(one.kind), "unit": one.unit} for one in found.supplies],
             "rows": found.rows, "accounts": found.accounts, "first": day(found.first), "last": day(found.last),
+            "noticed": [as_json(problem) for problem in found.noticed],
             "promises": [{"name": one.promise, "about": one.about, "state": str(one.state), "said": one.said,
                           "hint": one.hint} for one in found.answers]}

@@ -11,9 +11,11 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import duckdb
 import pyarrow
+from pyarrow.parquet import ParquetWriter
 
 from forestall.engine.adapter_settings import SOURCES, AdapterSettings, prepared
 from forestall.engine.conformance import secrecy
@@ -24,7 +26,7 @@ from forestall.engine.conformance.trial import GONE_AFTER, Asked, Broken, NotAsk
 from forestall.engine.detect.history import Arrived, History
 from forestall.engine.errors import ForestallError
 from forestall.engine.model.catalogue import Metric
-from forestall.engine.model.ports import Secret
+from forestall.engine.model.ports import Problem, Secret
 from forestall.engine.settings import Settings, open_source
 
 LONG_AGO = (date(1900, 1, 1), date(1900, 1, 2))
@@ -56,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What a source supplies in the days that were looked at, and what came of each promise."""
+    """What a source supplies in the days that were looked at, what it noticed, and what came of each promise."""
 
     source: str
     adapter: str
@@ -67,6 +69,7 @@ class Checkup:
     accounts: int
     first: date | None
     last: date | None
+    noticed: tuple[Problem, ...]
     answers: tuple[Answer, ...]
 
     def count(self, state: State) -> int:
@@ -78,10 +81,11 @@ def check_up(settings: Settings, described: AdapterSettings, metrics: Mapping[st
              until: date, progress: Callable[[str, int, int], None]) -> Checkup:
     """Ask the source for the days from `since` through `until`, several times. Its own errors pass through."""
     kind, filled = prepared(described, SOURCES)
-    with tempfile.TemporaryDirectory(prefix="forestall-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix="forestall-check-") as folder, duckdb.connect() as counting:
         elsewhere = replace(settings, state=Path(folder))      # what the source keeps for real is left alone
         asked = Asked(described.name, lambda: open_source(elsewhere, described, metrics), metrics, Path(folder))
-        visit = _Visit(asked, since, until, tuple(dict.fromkeys(_secrets(filled))), bool(getattr(kind, "keeps", False)))
+        visit = _Visit(asked, since, until, tuple(dict.fromkeys(_secrets(filled))),
+                       keeps=bool(getattr(kind, "keeps", False)), counting=counting)
         answers = []
         for done, name in enumerate(ASKED):
             progress("promises", done, len(ASKED))
@@ -91,39 +95,41 @@ def check_up(settings: Settings, described: AdapterSettings, metrics: Mapping[st
     days = sorted(visit.seen)
     return Checkup(described.name, described.adapter, since, until, tuple(metrics[name] for name in visit.supplies),
                    sum(count for count, _ in visit.seen.values()), visit.accounts, days[0] if days else None,
-                   days[-1] if days else None, tuple(answers))
+                   days[-1] if days else None, visit.noticed, tuple(answers))
 
 
 class _Visit:
     """One look at one source. `seen` is what the first reading brought: per day the rows, and a sum over them."""
 
-    def __init__(self, asked: Asked, since: date | None, until: date, secrets: tuple[str, ...], keeps: bool) -> None:
+    def __init__(self, asked: Asked, since: date | None, until: date, secrets: tuple[str, ...], *, keeps: bool,
+                 counting: duckdb.DuckDBPyConnection) -> None:
+        self._counting = counting
         self._asked, self._since, self._until = asked, since, until
         self._secrets, self._keeps = secrets, keeps
         self._history = asked.history()
         self._fails = ""
         self._again: Arrived | None = None      # what a second reading of the same days brought
         self._largest = self._grown = 0
-        self._ask = {"kinds": self._kinds, "many": self._many, "restart": self._restart, "zones": self._zones,
+        self._ask = {"many": self._many, "restart": self._restart, "zones": self._zones,
                      "twice": self._twice, "days": self._days, "empty": self._empty,
                      "secrets": self._secrets_nowhere, "cache": self._cache}
         self.supplies: tuple[str, ...] = ()
         self.seen: Digest = {}
         self.accounts = 0
+        self.noticed: tuple[Problem, ...] = ()
 
     def answer(self, name: str) -> Answer:
         """What comes of one promise. The first must be kept for the others to be asked."""
         if self._fails:
             return _answer(name, State.NOT_ASKED, self._fails)
         try:
-            return _answer(name, State.KEPT, self._ask[name]())
+            return _answer(name, State.KEPT, self._first() if name == "kinds" else self._ask[name]())
         except NotAsked as reason:
             return _answer(name, State.NOT_ASKED, str(reason))
         except Broken as broken:
             found = _answer(name, State.BROKEN, broken.what, broken.cure)
         except ForestallError as error:
-            if name == "kinds":      # it cannot be read at all: that is said as in a pass
-                sentences(error)
+            if name == "kinds":
                 raise
             found = _answer(name, State.BROKEN, f"it fails when it is asked again: {error}")
         except Exception as error:
@@ -133,15 +139,25 @@ class _Visit:
             self._fails = "what it hands over cannot be used"
         return found
 
+    def _first(self) -> str:
+        """A source that cannot be read at all says so as in a pass; what is no sentence there is a broken promise."""
+        try:
+            return self._kinds()
+        except ForestallError as error:
+            sentences(error)
+            raise
+
     def _kinds(self) -> str:
         self.supplies = self._asked.supplies(self._asked.opened())
         named: set[str] = set()
         with growth() as grown:
+            reading = _Reading(self._asked.scratch, self._counting)
             for table in self._asked.tables(self._since, self._until):
-                _add(self.seen, table)
+                reading.add(table)
                 named.update(table.column("account").unique().to_pylist())
                 self._largest = max(self._largest, table.num_rows)
             self._grown = grown()
+        self.seen, self.noticed = reading.digest(), self._asked.noticed
         self.accounts = len(named)
         if not self.seen:
             self._fails = "it says nothing of these days"
@@ -218,14 +234,15 @@ class _Visit:
 
     def _added(self, history: History, received_on: date | None) -> tuple[Digest, Arrived]:
         """All days, added to a history as a pass or an import does it."""
-        found: Digest = {}
+        reading = _Reading(self._asked.scratch, self._counting)
 
         def passing() -> Iterator[pyarrow.Table]:
             for table in self._asked.tables(self._since, self._until):
-                _add(found, table)
+                reading.add(table)
                 yield table
 
-        return found, history.add(self._asked.name, passing(), self._asked.catalogue, received_on, GONE_AFTER)
+        arrived = history.add(self._asked.name, passing(), self._asked.catalogue, received_on, GONE_AFTER)
+        return reading.digest(), arrived
 
     def _somewhere(self, zone: str, read: Callable[[], Read]) -> Read:
         """What is read on a machine in this time zone."""
@@ -236,10 +253,10 @@ class _Visit:
             raise Broken(f"on a machine in {zone} {broken.what}", OF_ZONES) from None
 
     def _read(self, since: date | None = None, until: date | None = None) -> Digest:
-        found: Digest = {}
+        reading = _Reading(self._asked.scratch, self._counting)
         for table in self._asked.tables(since or self._since, until or self._until):
-            _add(found, table)
-        return found
+            reading.add(table)
+        return reading.digest()
 
     def _same(self, got: Digest, when: str, cure: str, wanted: Digest | None = None) -> None:
         expected = self.seen if wanted is None else wanted
@@ -252,15 +269,35 @@ class _Visit:
                      f"{cure} If the facts changed meanwhile, look again.")
 
 
-def _add(found: Digest, table: pyarrow.Table) -> None:
-    """Each day's rows and a sum that does not depend on their order, added to what was found so far."""
-    columns = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(table.column_names))
-    with duckdb.connect() as connection:
-        connection.register("batch", table)
-        for day, count, total in connection.execute(
-                f"SELECT as_of, count(*), sum(hash({columns})) FROM batch GROUP BY as_of").fetchall():
-            before = found.get(day, (0, 0))
-            found[day] = (before[0] + count, (before[1] + int(total)) % (1 << 64))
+class _Reading:
+    """The rows of one reading, on disk: they may be very many, and to hold them would be what a source must not do."""
+
+    def __init__(self, folder: Path, counting: duckdb.DuckDBPyConnection) -> None:
+        self._counting = counting
+        self._file = folder / f"reading-{uuid4().hex}.parquet"
+        self._writer: ParquetWriter | None = None
+
+    def add(self, table: pyarrow.Table) -> None:
+        """Some more rows."""
+        if self._writer is None:
+            self._writer = ParquetWriter(self._file, table.schema)
+        self._writer.write_table(table.select(self._writer.schema.names))
+
+    def digest(self) -> Digest:
+        """Each day's accounts and a sum over their rows that does not depend on their order; then the rows are gone.
+
+        Of several rows for one account and day the last one counts, as in the history.
+        """
+        if self._writer is None:
+            return {}
+        self._writer.close()
+        columns = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(self._writer.schema.names))
+        found = self._counting.execute(
+            f"SELECT as_of, count(*), sum(hash({columns})) FROM (SELECT * FROM read_parquet(?, file_row_number=true) "
+            "QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY file_row_number DESC) = 1) "
+            "GROUP BY as_of", [str(self._file)]).fetchall()
+        self._file.unlink()
+        return {day: (count, int(total)) for day, count, total in found}
 
 
 def _answer(name: str, state: State, said: str, hint: str = "") -> Answer:

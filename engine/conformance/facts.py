@@ -72,7 +72,8 @@ def rows_of(table: pyarrow.Table, metrics: Mapping[str, Metric]) -> list[Row]:
 def difference(wanted: list[Row], got: list[Row], metrics: Mapping[str, Metric], *, more: bool = False) -> str:
     """What is missing, what is too many and what differs, with examples; empty where nothing does.
 
-    `more`: rows that nobody asked for, and values where nothing was said, are no difference.
+    Of several rows for one account and day the last one counts, as in the history. `more`: rows that nobody asked for,
+    and values where nothing was said, are no difference.
     """
     expected, there = _by_day(wanted), _by_day(got)
     missing = [f"{account} on {day} is missing" for account, day in expected if (account, day) not in there]
@@ -82,8 +83,7 @@ def difference(wanted: list[Row], got: list[Row], metrics: Mapping[str, Metric],
              for (account, day), values in expected.items() if (account, day) in there
              for name, value, has in zip(metrics, values, there[account, day], strict=True)
              if not _same(value, has) and not (more and value is None)]
-    twice = [] if len(there) == len(got) else [f"{len(got) - len(there)} rows stand there twice"]
-    found = [*missing, *extra, *other, *twice]
+    found = [*missing, *extra, *other]
     if not found:
         return ""
     rest = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

@@ -34,6 +34,7 @@ class Stand(ABC):
     tell of, up to `last`: 1 where it only knows how things are now.
     `accounts` are three names that it can tell apart; among very many they are called account-17.
     `gaps`: whether a value may be missing. `says_more`: whether there may be rows beyond those that were put there.
+    `may_be_empty`: whether there may be nothing at all; for some, an empty file is a mistake that is said.
     `keeps`: whether it keeps here what it has fetched. `secrets` are the environment variables that its settings name
     by `${secret:NAME}`, with values that it accepts.
     `many` is how many rows it is asked for at once, and `memory` how many bytes the process may grow by meanwhile.
@@ -47,6 +48,7 @@ class Stand(ABC):
     last: ClassVar[date] = date(2026, 3, 30)      # the clocks went forward on the 8th in America, on the 29th in Europe
     gaps: ClassVar[bool] = True
     says_more: ClassVar[bool] = False
+    may_be_empty: ClassVar[bool] = True
     keeps: ClassVar[bool] = False
     secrets: ClassVar[Mapping[str, str]] = {}
     many: ClassVar[int] = 1_000_000

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import io
 import logging
 import os
 import resource
+import socket
 import sys
 import time
 import warnings
@@ -48,6 +50,24 @@ def time_zone(name: str) -> Iterator[None]:
             yield
     finally:
         time.tzset()
+
+
+@contextmanager
+def offline() -> Iterator[Callable[[], bool]]:
+    """Nothing can be reached meanwhile; tells whether somebody tried. Only Python's own sockets are seen."""
+    tried = False
+
+    def refuse(_socket: socket.socket, address: object) -> None:
+        nonlocal tried
+        tried = True
+        raise OSError(errno.ENETUNREACH, f"nothing can be reached while this is asked, and {address} neither")
+
+    connect = socket.socket.connect
+    socket.socket.connect = refuse      # type: ignore[method-assign, assignment]
+    try:
+        yield lambda: tried
+    finally:
+        socket.socket.connect = connect      # type: ignore[method-assign]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from forestall.engine.conformance.surroundings import environment
 from forestall.engine.detect.border import fault
 from forestall.engine.detect.history import Arrived, History
 from forestall.engine.model.catalogue import Catalogue, Metric, Roles
-from forestall.engine.model.ports import Source
+from forestall.engine.model.ports import Problem, Source
 from forestall.engine.settings import FILE, open_source, read_settings
 
 GONE_AFTER = 14
@@ -48,6 +48,7 @@ class Asked:
         self.metrics = metrics
         self.scratch = scratch
         self.catalogue = Catalogue(dict(metrics), Roles())
+        self.noticed: tuple[Problem, ...] = ()      # by the last reading that came to its end
 
     def supplies(self, source: Source) -> tuple[str, ...]:
         """What the source says that it supplies. Broken when the catalogue has no such metric."""
@@ -74,6 +75,7 @@ class Asked:
                 raise Broken(f"table {number} has other columns than the one before.", "Give every table all columns.")
             schema = table.schema
             yield table
+        self.noticed = tuple(getattr(source, "noticed", ()))
 
     def rows(self, since: date | None, until: date | None) -> list[Row]:
         """Every row of these days, sorted."""

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+import pyarrow
+
 from forestall.engine.detect.border import looked_at
 from forestall.engine.detect.by_hand import named_by_hand
 from forestall.engine.detect.drift import LATELY, drifts
 from forestall.engine.detect.history import LOOK_AGAIN, Arrived, History, Progress, quiet, reaches_back
 from forestall.engine.detect.in_place import HistoryInPlace
-from forestall.engine.detect.incoming import Door, sentences
+from forestall.engine.detect.incoming import FUTURE_ROWS, Door, sentences
 from forestall.engine.detect.keys import keys_of
 from forestall.engine.detect.manifest import Heard
 from forestall.engine.model.catalogue import Catalogue
@@ -57,7 +59,7 @@ def collect(history: History, sources: Iterable[Source], catalogue: Catalogue, d
         history.build_days(catalogue, gone_after, day, progress)
         there = Arrived(0, 0, 0, history.first, history.through)
         return (Collected(history.name, history.supplies(catalogue), there, in_place=True),)
-    reading = _Reading(history, catalogue, gone_after, intake, day)
+    reading = _Reading(history, catalogue, gone_after, intake, day, progress)
     collected = tuple(reading.one(source, day - timedelta(days=LOOK_AGAIN) if history.knows(source.name) else None,
                                   day if history.knows(source.name) else None)
                       for source in reading.in_turn(list(sources), progress))
@@ -68,7 +70,7 @@ def collect(history: History, sources: Iterable[Source], catalogue: Catalogue, d
 def import_all(history: History, sources: Iterable[Source], catalogue: Catalogue, until: date, gone_after: int,
                progress: Progress = quiet, intake: Intake = AS_THEY_ARE) -> tuple[Collected, ...]:
     """Ask every source for everything up to `until`; each row counts as received on its own day."""
-    reading = _Reading(history, catalogue, gone_after, intake, until)
+    reading = _Reading(history, catalogue, gone_after, intake, until, progress)
     collected = tuple(reading.one(source, None, None) for source in reading.in_turn(list(sources), progress))
     last = history.last_arrival()
     if last is not None:
@@ -92,18 +94,23 @@ class _Reading:
     gone_after: int
     intake: Intake
     until: date
+    progress: Progress = quiet
 
     def in_turn(self, sources: list[Source], progress: Progress) -> Iterator[Source]:
         """The sources that wait for others come last, and before them the accounts that only people name."""
         first = [one for one in sources if not self.intake.waits(one)]
         for done, source in enumerate(first):
             progress("sources", done, len(sources))
+            if hasattr(source, "progress"):
+                source.progress = progress
             yield source
         by_hand = named_by_hand(self.history, self.catalogue, self.until)
         if by_hand is not None:
             yield by_hand
         for done, source in enumerate((one for one in sources if self.intake.waits(one)), len(first)):
             progress("sources", done, len(sources))
+            if hasattr(source, "progress"):
+                source.progress = progress
             yield source
 
     def one(self, source: Source, since: date | None, received_on: date | None) -> Collected:
@@ -111,13 +118,23 @@ class _Reading:
         door = self._door(source, since)
         tables = looked_at(source.name, source.snapshots(door.since if since is None else since, self.until),
                            self.catalogue)
-        arrived = self.history.add(source.name, tables, self.catalogue, received_on, self.gone_after, door)
+        arrived = self.history.add(source.name, self._counted(tables), self.catalogue, received_on, self.gone_after,
+                                   door)
         noticed = (*getattr(source, "noticed", ()),      # a source of somebody else's may not say
                    *sentences(source.name, arrived.left_out, door))
         left = arrived.left_out
-        self.history.note(source.name, Heard(self.until, arrived.rows, left.unknown, left.strangers, left.late,
+        late = any(problem.code == FUTURE_ROWS for problem in noticed)
+        self.history.note(source.name, Heard(self.until, arrived.rows, left.unknown, left.strangers, late,
                                              tuple(str(problem) for problem in noticed)))
         return Collected(source.name, source.supplies(), arrived, noticed)
+
+    def _counted(self, tables: Iterator[pyarrow.Table]) -> Iterator[pyarrow.Table]:
+        """The tables, with how many rows have been read so far; nobody knows how many there will be."""
+        rows = 0
+        for table in tables:
+            rows += table.num_rows
+            self.progress("rows", rows, 0)
+            yield table
 
     def _door(self, source: Source, since: date | None) -> Door:
         history = self.history

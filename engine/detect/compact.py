@@ -24,8 +24,8 @@ OURS = frozenset({"account", "as_of", "received_on", "source", "seq", sql.GENERA
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """What goes, or went: months of days and of arrivals, accounts that were gone before, rows that were replaced out of
-    all rows that were looked at, and bytes. `kept_from` is the first day that is kept (None: all are)."""
+    """What goes, or went: months of days and of arrivals, accounts that were gone before, rows that were replaced out
+    of all rows that were looked at, and bytes. `kept_from` is the first day that is kept (None: all are)."""
 
     kept_from: date | None
     days: tuple[str, ...]

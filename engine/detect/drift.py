@@ -17,7 +17,16 @@ from forestall.engine.detect import history_sql as sql
 from forestall.engine.detect.history import History, session
 from forestall.engine.detect.manifest import bounds
 from forestall.engine.detect.sql_words import text
-from forestall.engine.detect.stability import DAYS_BEFORE, FEWEST, Histogram, jump, large
+from forestall.engine.detect.stability import (
+    DAYS_BEFORE,
+    FEWEST,
+    Histogram,
+    index,
+    jump,
+    large,
+    other_scale,
+    together,
+)
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.catalogue import Catalogue, Metric
 from forestall.engine.model.expression import Kind
@@ -201,19 +210,30 @@ def _jumps(connection: duckdb.DuckDBPyConnection, told: _Told, metrics: Sequence
     bins = _bins(connection, told.source, metrics, newest)
     recent = f"CASE WHEN as_of >= {sql.day(newest)} THEN as_of END"
     suspects = [one for one, groups in zip(bins, _histograms(connection, told.source, bins, recent), strict=True)
-                if (before := groups.pop(None, None)) and any(large(day.familiar, before.all)
+                if (old := groups.pop(None, None)) and any(large(day.familiar, old.all)
                                                               for day in groups.values() if day.familiar)]
     for (metric, _), groups in zip(suspects, _histograms(connection, told.source, suspects, "as_of"), strict=True):
         # a count of one day that is not over yet is no distribution
         days = sorted(day for day in groups if day is not None and not (metric.per_day and day == until))
+        medians = _medians(connection, told.source, metric) if metric.kind is Kind.NUMBER else {}
         for at in range(max(DAYS_BEFORE, len(days) - told.lately), len(days)):
-            found = jump(groups[days[at]].familiar, [groups[day].all for day in days[:at]])
-            if found is not None:
+            day, before = groups[days[at]].familiar, [groups[each].all for each in days[:at]]
+            if jump(day, before) is not None or (large(day, together(before)) and other_scale(
+                    medians.get(days[at], 0.0), [medians[each] for each in days[:at] if each in medians])):
                 yield told.warning("metric-jumped", f"{metric.name} jumped on {days[at]}: "
-                                   f"{_typical(connection, told.source, metric, days[at])} (PSI {found:.1f}).",
+                                   f"{_typical(connection, told.source, metric, days[at])} (PSI "
+                                   f"{index(day, together(before)):.1f}).",
                                    "Has its unit or its meaning changed? If all is well, nothing is to be done.",
                                    metric.name)
                 break
+
+
+def _medians(connection: duckdb.DuckDBPyConnection, source: str, metric: Metric) -> dict[date, float]:
+    """Day → the median of its values, where there are enough."""
+    cell = sql.cell(metric)
+    return dict(connection.execute(
+        f"SELECT as_of, median({cell}) FROM looked_at WHERE source = ? GROUP BY as_of HAVING count({cell}) >= {FEWEST}",
+        [source]).fetchall())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from forestall.engine.detect.keys import Keys
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.catalogue import Catalogue, Metric
 
+FUTURE_ROWS = "future-rows"
 SHOWN = 5      # keys or accounts that are named; the others are counted
 
 
@@ -37,7 +38,8 @@ class Door:
 class LeftOut:
     """Rows that were not let in. `unknown` rows have a key or an account that nobody knows: `strangers` of them there
     are, and `examples` are those with the most rows. `disputed` are keys that several accounts claim, `shared` is how
-    many accounts have several keys that spoke of one day."""
+    many accounts have several keys that spoke of one day. `repeated`: for so many accounts and days there are rows that
+    say different things, as of `repeated_of`; the last of them is let in."""
 
     late: int = 0
     early: int = 0
@@ -46,6 +48,8 @@ class LeftOut:
     examples: tuple[str, ...] = ()
     disputed: tuple[str, ...] = ()
     shared: int = 0
+    repeated: int = 0
+    repeated_of: str = ""
 
 
 WIDE_OPEN = Door()
@@ -79,17 +83,29 @@ def let_in(connection: duckdb.DuckDBPyConnection, door: Door, catalogue: Catalog
         more, others, named = _strangers(connection, accounts)
         connection.execute(f"DELETE FROM incoming WHERE account NOT IN ({accounts})")
         unknown, strangers, examples = unknown + more, strangers + others, (*examples, *named)[:SHOWN]
-    return LeftOut(late, early, unknown, strangers, examples, door.keys.disputed if door.keys else (), shared)
+    return LeftOut(late, early, unknown, strangers, examples, door.keys.disputed if door.keys else (), shared,
+                   *_repeated(connection, catalogue))
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> tuple[int, str]:
+    """For how many accounts and days there are several rows that say different things, and one of them."""
+    cells = ", ".join(sql.cell(metric) for metric in catalogue.supplied()) or "1"
+    counted, = connection.execute(f"""
+SELECT count(*), coalesce(min(account || ' on ' || as_of), '') FROM (
+  SELECT account, as_of FROM incoming
+  SEMI JOIN (SELECT account, as_of FROM incoming GROUP BY account, as_of HAVING count(*) > 1) USING (account, as_of)
+  GROUP BY account, as_of HAVING count(DISTINCT ROW({cells})) > 1)""").fetchall()
+    return counted[0], counted[1]
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, since: date | None, until: date | None) -> tuple[int, int]:
     late = f"as_of > {sql.day(until)}" if until else "false"
     early = f"as_of < {sql.day(since)}" if since else "false"
-    found = connection.execute(
-        f"SELECT count(*) FILTER ({late}), count(*) FILTER ({early}) FROM incoming").fetchone() or (0, 0)
-    if any(found):
+    counted, = connection.execute(
+        f"SELECT count(*) FILTER ({late}), count(*) FILTER ({early}) FROM incoming").fetchall()
+    if any(counted):
         connection.execute(f"DELETE FROM incoming WHERE {late} OR {early}")
-    return found[0], found[1]
+    return counted[0], counted[1]
 
 
 def _strangers(connection: duckdb.DuckDBPyConnection, known: str) -> tuple[int, int, tuple[str, ...]]:
@@ -136,20 +152,36 @@ def sentences(source: str, left: LeftOut, door: Door) -> Iterator[Problem]:
 
     if left.unknown:
         more = "" if left.strangers <= len(left.examples) else ", …"
-        what = "keys that no account has" if door.keys is not None else "accounts that no other source names"
-        yield warning("rows-of-nobody", f"{left.unknown:,} rows of {left.strangers:,} {what} were left out: "
-                      f"{', '.join(left.examples)}{more}.",
+        noun, who = ("key", "no account has") if door.keys is not None else ("account", "no other source names")
+        yield warning("rows-of-nobody", f"{_amount(left.unknown, 'row')} of {_amount(left.strangers, noun)} that {who} "
+                      f"{_were(left.unknown)} left out: {', '.join(left.examples)}{more}.",
                       "Add them to the keys of the source, or see to it that the accounts are known.")
     if left.disputed:
         more = ", …" if len(left.disputed) > SHOWN else ""
-        yield warning("keys-disputed", f"{len(left.disputed):,} keys are claimed by several accounts, so they count "
-                      f"for none: {', '.join(left.disputed[:SHOWN])}{more}.", "Let one account have each key.")
+        yield warning("keys-disputed", f"{_amount(len(left.disputed), 'key')} {_were(len(left.disputed))} claimed by "
+                      f"several accounts and left out: {', '.join(left.disputed[:SHOWN])}{more}.",
+                      "Let one account have each key.")
     if left.shared:
-        yield warning("keys-shared", f"{left.shared:,} accounts have several keys that speak of the same day: counts "
-                      "are added up, of anything else the row that was read last counts.", "Nothing, if that is meant.")
+        yield warning("keys-shared", f"{_amount(left.shared, 'account')} with several keys that speak of one day: "
+                      "counts are added up, of anything else the row that was read last counts.",
+                      "Nothing, if that is meant.")
+    if left.repeated:
+        noun = "an account and day" if left.repeated == 1 else f"{left.repeated:,} pairs of account and day"
+        yield warning("rows-disagree", f"several rows of {noun} say different things ({left.repeated_of}, for example): "
+                      "the row that was read last counts.",
+                      "Keep one of them, or let two sources say what belongs together.")
     if left.late:
-        yield warning("future-rows", f"{left.late:,} rows of days after {door.until} were left out.",
-                      "Correct their day, if it has not come yet.")
+        yield warning(FUTURE_ROWS, f"{_amount(left.late, 'row')} of days after {door.until} {_were(left.late)} left "
+                      "out.", "Correct the day, if it has not come yet.")
     if left.early:
-        yield warning("older-than-kept", f"{left.early:,} rows of days before {door.since} were left out: the history "
-                      "is not kept for so long.", "Make `retention` in forestall.yaml longer, if they matter.")
+        yield warning("older-than-kept", f"{_amount(left.early, 'row')} of days before {door.since} "
+                      f"{_were(left.early)} left out: the history is not kept for so long.",
+                      "Make `retention` in forestall.yaml longer, if that matters.")
+
+
+def _amount(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -18,13 +18,13 @@ NAME = "manifest.json"
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the last reading of a source brought: for which day, how many rows were let in, how many rows of how many
-    accounts or keys nobody knows, how many of days to come, and what was noticed."""
+    accounts or keys nobody knows, whether there were rows of days to come, and what was noticed."""
 
     on: date
     rows: int = 0
     unknown: int = 0
     strangers: int = 0
-    late: int = 0
+    late: bool = False
     noticed: tuple[str, ...] = ()
 
 

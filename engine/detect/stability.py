@@ -5,7 +5,8 @@ shift, whatever the number of accounts and bins. Where nothing has changed, it i
 chi-squared variable with one degree of freedom less than there are bins (B. Yurdakul and J. Naranjo, Statistical
 properties of the population stability index, Journal of Risk Model Validation 14, 2020): so few accounts may reach 0.25
 by chance. And some facts move by themselves, by weekdays or with a calendar: no day counts as a jump that is not far
-beyond what other days have shown.
+beyond what other days have shown. Where days are so different that nothing is, a median far beyond that of every day
+still tells of another unit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ BEYOND_CHANCE = 2.0       # times what chance exceeds on one day of a thousand
 ONE_IN_A_THOUSAND = 3.0902      # the quantile of the normal distribution
 FEWEST = 30               # values of a day: fewer make no distribution
 DAYS_BEFORE = 10          # with fewer nobody knows what is usual
+SCALE = 5.0               # times: no median of a day before was near
 
 
 def index(one: Histogram, other: Histogram) -> float:
@@ -63,3 +65,9 @@ def jump(day: Histogram, before: Sequence[Histogram]) -> float | None:
     found = index(day, whole)
     most = max(index(one, whole - Counter(one)) for one in usual)
     return found if found > BEYOND_OTHERS * most else None
+
+
+def other_scale(median: float, before: Sequence[float]) -> bool:
+    """Whether the median of a day is far beyond that of every day before, or far below: as with another unit."""
+    sizes = [abs(one) + 1 for one in before]
+    return len(sizes) >= DAYS_BEFORE and not min(sizes) / SCALE < abs(median) + 1 < max(sizes) * SCALE

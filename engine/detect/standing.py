@@ -11,6 +11,7 @@ import duckdb
 from pyarrow.parquet import read_schema
 
 from forestall.engine.detect import history_sql as sql
+from forestall.engine.detect.by_hand import NAME as BY_HAND
 from forestall.engine.detect.drift import drifts
 from forestall.engine.detect.history import History, session
 from forestall.engine.detect.manifest import Heard, bounds, months_between
@@ -18,6 +19,8 @@ from forestall.engine.detect.sql_words import text
 from forestall.engine.errors import Location, Problem, Severity
 from forestall.engine.model.catalogue import Catalogue, Metric
 from forestall.engine.model.expression import Kind
+
+A_FEW = 5      # accounts: fewer may well be known to one source only
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def standing(history: History, catalogue: Catalogue, gone_after: int, day: date)
                                    tuple(supplied.get(metric.name, ()))) for metric in catalogue.supplied())
     noticed = [problem for one in drifts(history, catalogue, day).values() for problem in one]
     return Standing(day, manifest.first, manifest.through, counted[""], sources, metrics,
-                    (*noticed, *_other_kinds(catalogue, files)))
+                    (*noticed, *_strangers(sources), *_other_kinds(catalogue, files)))
 
 
 def _sources(connection: duckdb.DuckDBPyConnection, files: list[Path], heard: dict[str, Heard],
@@ -92,9 +95,10 @@ def _sources(connection: duckdb.DuckDBPyConnection, files: list[Path], heard: di
 WITH named AS (SELECT source, account, count(*) AS rows, min(as_of) AS first, max(as_of) AS last
                FROM {sql.parquet(files)} WHERE as_of <= {sql.day(day)} GROUP BY source, account)
 SELECT source, sum(rows)::BIGINT, count(*), count(*) FILTER (others = 1), min(first), max(last)
-FROM (SELECT *, count(*) OVER (PARTITION BY account) AS others FROM named) GROUP BY source ORDER BY source""").fetchall()
-    for source, *told in rows:
-        yield SourceStanding(source, *told, heard.get(source))
+FROM (SELECT *, count(*) OVER (PARTITION BY account) AS others FROM named)
+GROUP BY source ORDER BY source""").fetchall()
+    for source, count, accounts, only_here, first, last in rows:
+        yield SourceStanding(source, count, accounts, only_here, first, last, heard.get(source))
 
 
 def _known(history: History, catalogue: Catalogue, gone_after: int, day: date) -> dict[str, int]:
@@ -140,6 +144,16 @@ def _last(metric: Metric, day: date) -> str:
     on = "greatest(as_of, received_on)" if metric.per_day else "as_of"      # counts come in on the day they arrive
     holds = f"{sql.cell(metric)} IS NOT NULL AND {on} >= {sql.day(day)} - {0 if metric.per_day else metric.stale_after}"
     return f"max({{'on_day': {on}, 'seq': seq}}) FILTER ({holds})"
+
+
+def _strangers(sources: tuple[SourceStanding, ...]) -> Iterator[Problem]:
+    """Sources whose accounts nobody else names, though there are others: most likely they have other keys."""
+    for one in sources:
+        if one.source != BY_HAND and len(sources) > 1 and one.only_here == one.accounts >= A_FEW:
+            yield Problem(Location(f"source {one.source}"), "keys-differ",
+                          f"no other source names any of its {one.accounts:,} accounts.",
+                          "If it knows them by another key, `keys:` in forestall.yaml says which account each means.",
+                          Severity.WARNING)
 
 
 def _other_kinds(catalogue: Catalogue, files: list[Path]) -> Iterator[Problem]:

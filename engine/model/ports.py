@@ -60,6 +60,8 @@ class Source(Protocol):
 
         What it notices meanwhile that stops nothing (rows of days after `until`, which are left out) it may keep in an
         attribute `noticed`: `Problem`s of severity WARNING, each time those of the last reading. People are shown them.
+        A source that may take minutes may have an attribute `progress`: before it is read it is set to a function, to be
+        called with what is being done, how much of it is done, and how much there is as far as that is known.
         """
 
 
@@ -70,6 +72,7 @@ class SourceType(Protocol):
     frozen dataclass, a `tuple[…, ...]` or `dict[str, …]` of any of these, or one of them or None; a default makes it
     optional. A nested dataclass may name a field as `shorthand: ClassVar[str]`: a bare value fills that one. What the
     fields must be to each other is checked in `__post_init__`, which raises ValueError(what is wrong, how to mend it).
+    A source's `time_zone: str = ""` that stays empty is given that of forestall.yaml.
 
     `folder` is where forestall.yaml stands: relative paths start there. A class may say `supplies_at_once = True`: then
     `forestall check` asks it which metrics it supplies, so that must take no network, no heavy library and no more than

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from forestall.engine.model.joining import Joining
-from forestall.engine.rulebook.findings import Findings
 from forestall.engine.rulebook.nodes import MapNode, ScalarNode
 
 KEYS = ("keys", "on_unknown")
 
 
-def joining(node: MapNode, what: str, project: Path, findings: Findings) -> Joining:
-    """What `node` says of it; what is wrong is said."""
+def joining(node: MapNode, project: Path) -> Joining:
+    """What `node` says of it, as far as the schema allows it."""
     only_known = node.text("on_unknown") == "leave_out"
     written = node.get("keys")
     if isinstance(written, MapNode):
@@ -21,7 +20,4 @@ def joining(node: MapNode, what: str, project: Path, findings: Findings) -> Join
             return Joining(metric.location, metric=metric.text, only_known=only_known)
     elif isinstance(written, ScalarNode) and isinstance(written.value, str) and written.text:
         return Joining(written.location, file=project / written.text, only_known=only_known)
-    if written is not None:
-        findings.say(written.location, "no-keys", f"`keys` of {what} cannot be read.",
-                     "Write the name of a CSV file with the columns key and account, or {metric: NAME}.")
     return Joining(node.location, only_known=only_known)

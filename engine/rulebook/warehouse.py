@@ -65,6 +65,6 @@ def _place(root: MapNode, node: MapNode, where: Location, findings: Findings) ->
         findings.extend(error.problems)
         return None
     if place.schema != SCHEMA:
-        findings.say(url.location, "state-url", "`url` of `warehouse` takes no `schema`.", "Write it before the name "
-                     "of the table: `table: sales.account_days`.")
+        findings.say(url.location, "too-many", "`url` of `warehouse` has a `schema`.",
+                     "Write it before the name of the table: `table: sales.account_days`.")
     return place

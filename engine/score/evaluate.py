@@ -19,7 +19,7 @@ from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluations import DayOfEvaluations, EveryDay, from_epoch, to_epoch
 from forestall.engine.score.queries import Query
-from forestall.engine.score.telling import Remembered, TellingDay, still_here, tiers_of, told
+from forestall.engine.score.telling import Remembered, TellingDay, absent, tiers_of, told
 
 _PLAIN = (pyarrow.float64(), pyarrow.string(), pyarrow.bool_())      # columns of these hold nothing else
 
@@ -85,8 +85,9 @@ class Evaluator:
             reading.lend("asked", pyarrow.table({"today": pyarrow.array([to_epoch(day)], pyarrow.int64())}))
             reading.lend("known", known.table())
             answer = reading.rows(query.statement)
-            here = reading.rows(still_here(self.rulebook.gone_after, self.engine.dialect))
-        return TellingDay(day, answer, self.conditions, tiers_of(self.rulebook), here["account"].to_pylist())
+            missing = reading.rows(absent(self.rulebook.gone_after, self.engine.dialect))
+        return TellingDay(day, answer, self.conditions, tiers_of(self.rulebook),
+                          missing["known_account"].to_pylist())
 
     def changes(self, history: History, first: date, last: date, progress: Progress = quiet) -> Changes:
         """Tier and truths over the same days, from the rows in which something changed: for long periods."""

@@ -48,14 +48,14 @@ class TellingDay(DayOfEvaluations):
     """One day of which only some accounts have rows here: those about which something may be to say."""
 
     def __init__(self, day: date, answer: pyarrow.Table, conditions: Conditions, tiers: Sequence[str],
-                 here: Iterable[str]) -> None:
-        """`answer`: as `told` gives it. `tiers`: those of `tiers_of`. `here`: of the accounts that the state remembers,
-        those that are not gone."""
+                 absent: Iterable[str]) -> None:
+        """`answer`: as `told` gives it. `tiers`: those of `tiers_of`. `absent`: who of the accounts that the state
+        remembers has no row, or is gone."""
         told = answer[WHO].is_valid()
         super().__init__(day, answer.filter(told).sort_by(WHO), conditions)
         others = answer.filter(compute.invert(told)).to_pylist()
         self._others: Mapping[str, Any] = others[0] if others else {}
-        self._tiers, self._here = tiers, frozenset(here)
+        self._tiers, self._absent = tiers, frozenset(absent)
 
     def __len__(self) -> int:
         return super().__len__() + (self._others.get("n") or 0)
@@ -72,8 +72,8 @@ class TellingDay(DayOfEvaluations):
         return super().book() + Counter(others)
 
     def missing(self, accounts: Iterable[str]) -> list[str]:
-        """As the warehouse says."""
-        return [account for account in accounts if account not in self._here]
+        """As the warehouse says, of accounts that the state remembers."""
+        return [account for account in accounts if account in self._absent]
 
 
 def tiers_of(rulebook: Rulebook) -> tuple[str, ...]:
@@ -130,9 +130,10 @@ def _worth_telling(row: Any, conditions: Conditions, packs: list[str]) -> Any:
     return found
 
 
-def still_here(gone_after: int, dialect: str) -> str:
-    """Of the accounts of `known` those that have a row today and are not gone."""
+def absent(gone_after: int, dialect: str) -> str:
+    """The accounts of `known` that have no row today, or are gone."""
     days = dict.fromkeys(("day", "named_day", "back"), "int64")
     rows, known = ibis.table({"account": "string", **days}, name="history"), ibis.table(KNOWN, name="known")
     here = rows.filter((rows.back == 0) & (rows.day - rows.named_day < gone_after))
-    return Statement.of(here.semi_join(known, here.account == known["known_account"]).select("account"), dialect).text
+    others = known.anti_join(here, known.known_account == here.account)
+    return Statement.of(others.select("known_account"), dialect).text

@@ -19,8 +19,8 @@ from typing import Protocol, TextIO
 from forestall.engine.errors import ForestallError, Location, SettingsError, StoreError, UsageError
 from forestall.engine.model.alert import CLOSING, TransitionKind
 from forestall.engine.model.schedule import Schedule
-from forestall.engine.runtime import PassReport, Project, chosen_engine, passes, store_path
 from forestall.engine.rulebook.by_hand import FILE as BY_HAND
+from forestall.engine.runtime import PassReport, Project, chosen_engine, passes, store_path
 from forestall.engine.score.engine import Engine
 from forestall.engine.serve.journal import Journal
 from forestall.engine.serve.judge import Judge

@@ -33,6 +33,8 @@ def tell(evaluator: Evaluator, directory: Directory, stories: Sequence[StoryTold
     if not stories:
         return
     catalogue = evaluator.rulebook.catalogue
+    if evaluator.engine.far:      # a story is a history of its own, here
+        evaluator = Evaluator(evaluator.rulebook)
     with tempfile.TemporaryDirectory(prefix="forestall-stories-") as folder:
         history = History(Path(folder))
         history.add("stories", [_arrivals(story, catalogue) for story in stories], catalogue, None,

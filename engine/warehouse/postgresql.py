@@ -16,17 +16,19 @@ import pyarrow
 from forestall.engine.errors import UsageError
 from forestall.engine.model.places import PostgresPlace
 from forestall.engine.model.warehouse import Warehouse
-from forestall.engine.warehouse.client import Asking, WarehouseError, problem_of
+from forestall.engine.warehouse import client
+from forestall.engine.warehouse.client import WarehouseError, problem_of
 
 PATIENCE = 10       # seconds for a connection
-# Compiling our long expressions to machine code takes longer than working them out.
 NO_TABLE, NO_RIGHT = "42P01", "42501"
 KEPT_OUT = ("password authentication failed", "no password supplied", "FATAL:  role ", "no pg_hba.conf entry")
-OPTIONS = "-c TimeZone=UTC -c jit=off -c work_mem=64MB"
-INTEGERS, FLOATS, NUMERIC, TEXTS = (20, 21, 23), (700, 701), 1700, (25, 1043, 1042, 19)
+# For one transaction, so that it is right behind a pooler too. Compiling our long expressions to machine code would take
+# longer than working them out.
+FOR_US = "SET LOCAL timezone TO 'UTC'; SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'"
+INTEGERS, FLOATS, NUMERIC, TEXTS, UUID = (20, 21, 23), (700, 701), 1700, (25, 1043, 1042, 19), 2950
 TYPES: Mapping[int, pyarrow.DataType] = {
     16: pyarrow.bool_(), 1082: pyarrow.date32(), 1114: pyarrow.timestamp("us"), 1184: pyarrow.timestamp("us", "UTC"),
-    NUMERIC: pyarrow.decimal128(38, 9), **dict.fromkeys(INTEGERS, pyarrow.int64()),
+    NUMERIC: pyarrow.decimal128(38, 9), UUID: pyarrow.binary(16), **dict.fromkeys(INTEGERS, pyarrow.int64()),
     **dict.fromkeys(FLOATS, pyarrow.float64()), **dict.fromkeys(TEXTS, pyarrow.string())}
 SQL_TYPES = {pyarrow.string(): "text", pyarrow.int64(): "bigint", pyarrow.bool_(): "boolean"}
 
@@ -47,14 +49,15 @@ class PostgreSql:
                                  'Install it: pip install "forestall[postgres]".')
 
     @contextmanager
-    def asking(self) -> Iterator[Asking]:
+    def asking(self) -> Iterator[client.Asking]:
         """See `Client`."""
         self.start()
         import psycopg
 
         try:
             with self._connected() as connection:
-                yield _Asking(connection)
+                connection.execute(FOR_US)
+                yield Asking(connection)
         except psycopg.Error as error:
             code = error.sqlstate or ""
             if code.startswith("42") and code not in (NO_TABLE, NO_RIGHT):
@@ -70,7 +73,7 @@ class PostgreSql:
                  "connect_timeout": PATIENCE, **dict(place.options)}
         connection = psycopg.connect(
             **{name: value for name, value in known.items() if value}, application_name="forestall",      # type: ignore
-            options=OPTIONS, cursor_factory=psycopg.RawCursor)
+            cursor_factory=psycopg.RawCursor, prepare_threshold=None)
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         return connection
@@ -104,11 +107,14 @@ class PostgreSql:
                           "Check that it runs, `url` of `warehouse`, and the network. Nothing was decided.")
 
 
-class _Asking:
+class Asking:
+    """An open connection."""
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     def rows(self, statement: str, views: Mapping[str, str], lent: Mapping[str, pyarrow.Table]) -> pyarrow.Table:
+        """See `client.Asking`."""
         values: list[list[object]] = []
         parts = []
         for name, table in lent.items():

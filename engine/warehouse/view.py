@@ -25,7 +25,7 @@ EPOCH = date(1970, 1, 1)
 FITS = {Kind.NUMBER: (types.is_floating, types.is_integer, types.is_decimal), Kind.FLAG: (types.is_boolean,),
         Kind.TEXT: (types.is_string, types.is_large_string), Kind.DATE: (types.is_date, types.is_timestamp)}
 DAY = FITS[Kind.DATE]
-NAMES = (*FITS[Kind.TEXT], types.is_integer)
+NAMES = (*FITS[Kind.TEXT], types.is_integer, types.is_fixed_size_binary)      # the last: a UUID
 
 # A row for each day from `begin` through `end`: the one thing that every engine writes in its own way.
 SPREAD = {
@@ -65,13 +65,13 @@ class Table:
     def chosen(self) -> Any:
         """Its rows of the accounts of the lent table `chosen`."""
         rows = self.whole()
-        return rows.semi_join(_chosen(), _account(self, rows) == _chosen().account)
+        return rows.filter(_account(self, rows).isin(_chosen().account))
 
     def during(self, first: date, last: date, *, chosen: bool = False) -> Any:
         """Its rows of these days, and of the accounts of the lent table `chosen`."""
         whole = self.whole()
         rows = whole.filter(_as_date(whole[self.warehouse.as_of]).between(first, last))
-        return rows.semi_join(_chosen(), _account(self, rows) == _chosen().account) if chosen else rows
+        return rows.filter(_account(self, rows).isin(_chosen().account)) if chosen else rows
 
 
 def _ibis(kind: pyarrow.DataType) -> str:
@@ -79,7 +79,8 @@ def _ibis(kind: pyarrow.DataType) -> str:
     if types.is_timestamp(kind):
         return "timestamp"
     for fits, name in ((types.is_integer, "int64"), (types.is_floating, "float64"), (types.is_boolean, "boolean"),
-                       (types.is_string, "string"), (types.is_large_string, "string"), (types.is_date, "date")):
+                       (types.is_string, "string"), (types.is_large_string, "string"), (types.is_date, "date"),
+                       (types.is_fixed_size_binary, "uuid")):
         if fits(kind):
             return name
     return "decimal(38, 9)" if types.is_decimal(kind) else ""

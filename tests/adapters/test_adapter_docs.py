@@ -26,7 +26,8 @@ from forestall.engine.settings_filling import written
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADAPTERS = {"csv": CsvSource, "jsonl": JsonLinesSource, "parquet": ParquetSource, "sql": SqlSource,
-            "email": EmailChannel, "slack": SlackChannel, "webhook": WebhookChannel, "folder": FolderChannel, "apprise": AppriseChannel}
+            "email": EmailChannel, "slack": SlackChannel, "webhook": WebhookChannel,
+            "folder": FolderChannel, "apprise": AppriseChannel}
 CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for name, kind in {
     "logins_14d": Kind.NUMBER, "segment": Kind.TEXT, "email_opt_out": Kind.FLAG, "renewal_date": Kind.DATE}.items()}
 
@@ -44,7 +45,7 @@ def python(page: str, index: int = 0) -> dict:
 def described() -> list[dict]:
     """Every source and channel of the pages that has an adapter of ours."""
     found = []
-    for page in ("sources.md", "source-sql.md", "channels.md"):
+    for page in ("sources.md", "channels.md"):
         for block in blocks(page, "yaml"):
             read = yaml.safe_load(block)
             for entry in [*read.get("sources", {}).values(), *read.get("channels", {}).values()]:

@@ -14,7 +14,7 @@ ACCOUNTS = [f"made-up-{number:04d}" for number in range(1, 61)]
 
 @pytest.fixture(scope="module")
 def explained(sampled: Path, forestall) -> Callable[..., Any]:
-    """What is said of an account. Nothing ever changes here: the rules are read once, and each question is asked once."""
+    """What is said of an account. Nothing ever changes here: rules are read once, and each question is asked once."""
     @cache
     def asked(*words: object) -> Any:
         with pytest.MonkeyPatch.context() as patch:

@@ -1,21 +1,23 @@
-"""The history as a table of PostgreSQL, through the front door: the same decisions as from the Parquet history of the same
-facts, and a sentence for every table that cannot be the history."""
+"""The history as a table of PostgreSQL, through the front door: the same decisions as from the Parquet history of the
+same facts, and only what has something to say comes back."""
 
 import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from cli.conftest import LAST, Done, Forestall
+from cli.conftest import LAST, Forestall
 from engines.postgresql import Server
 
-from forestall.engine.detect.history import History
+from forestall.engine.intervene.day import _interesting, missing, to_tell
+from forestall.engine.model.state import State
 from forestall.engine.runtime import open_project
+from forestall.engine.store import Store
 
 SQL = {"VARCHAR": "text", "DOUBLE": "double precision", "BOOLEAN": "boolean", "DATE": "date", "BIGINT": "bigint"}
 FIRST = LAST - timedelta(days=1)
@@ -53,7 +55,8 @@ def warehouse(sampled: Path, postgresql_server: Server, tmp_path_factory: pytest
           f"{values} FROM said GROUP BY account, as_of", {"revenue": "numeric(12, 2)"})
     days = project.history.open_days(project.rulebook.catalogue, date(2020, 1, 1), LAST)
     dates = [one.name for one in project.rulebook.catalogue.supplied() if one.kind == "date"]
-    shown = ", ".join(f"CAST(to_timestamp({one} * 86400) AS DATE) AS {one}" for one in ["first_day", "named_day", *dates])
+    shown = ", ".join(f"CAST(to_timestamp({one} * 86400) AS DATE) AS {one}"
+                      for one in ["first_day", "named_day", *dates])
     _load(server, schema, "days", days, f"SELECT account, CAST(to_timestamp(day * 86400) AS DATE) AS as_of, {shown}, "
           f"* EXCLUDE (account, day, back, first_day, named_day, {', '.join(dates)}) FROM history", {})
     with server.connect() as connection:
@@ -92,8 +95,9 @@ DAYS = {"table": "'`Sales figures`.days'", "first_day": "first_day", "named_day"
 
 
 @pytest.fixture(scope="module")
-def passes_here(sampled: Path, forestall: Forestall, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
-    """A week of passes from the Parquet history."""
+def passes_here(sampled: Path, forestall: Forestall,
+                tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
+    """Passes from the Parquet history."""
     folder = tmp_path_factory.mktemp("here") / "project"
     shutil.copytree(sampled, folder)
     return folder, passes(forestall, folder)
@@ -129,6 +133,26 @@ def test_passes_are_the_same(passes_there: tuple[Path, list[object]], passes_her
     assert not (folder / ".forestall" / "history").exists()
 
 
+def test_only_accounts_with_something_to_say_come_back(passes_there: tuple[Path, list[object]],
+                                                       passes_here: tuple[Path, list[object]]) -> None:
+    """Those that a pass looks at, and nobody else; of the others come their numbers. Also where nothing is known yet,
+    where a source says who has left, and where accounts of the state are not there any more."""
+    here, there = open_project(passes_here[0]), open_project(passes_there[0])
+    everybody = here.evaluator.evaluate(here.history, LAST, LAST).on(LAST)
+    with Store.open(here.store_path, read_only=True) as store:
+        decided = store.state()
+    gone = replace(decided, tiers={**decided.tiers, "gone": "healthy"}, churned={})
+    for state, most in ((decided, 40), (gone, 40), (State(), 60)):
+        told = there.evaluator.told(there.history, LAST, to_tell(there.rulebook, state, LAST))
+        left = everybody.churned().keys() - state.churned.keys()
+        looked_at = {one.account for one in _interesting(here.rulebook, state, everybody)}
+        assert set(told.accounts) == looked_at | left
+        assert len(told.accounts) < most
+        assert (len(told), told.book(), told.counts()) == (len(everybody), everybody.book(), everybody.counts())
+        assert missing(state, told) == missing(state, everybody)
+        assert ("gone" in missing(state, told)) is (state is gone)
+
+
 def test_a_pass_over_arrivals_is_the_same(warehouse: Warehouse, forestall: Forestall, sampled: Path) -> None:
     run = ("run", "--day", LAST, "--format", "json")
     found, wanted = (forestall(*run, "--project", folder) for folder in (warehouse.project(**ARRIVALS), sampled))
@@ -139,7 +163,8 @@ def test_a_pass_over_arrivals_is_the_same(warehouse: Warehouse, forestall: Fores
 def test_other_commands_say_the_same(passes_there: tuple[Path, list[object]], passes_here: tuple[Path, list[object]],
                                      forestall: Forestall) -> None:
     commands: list[tuple[object, ...]] = [
-        ("alerts",), ("explain", "nobody", "--day", LAST), ("preview", "re_engage", "made-up-0007", "--day", LAST),
+        ("alerts",), ("lint", "--days", "5"), ("explain", "nobody", "--day", LAST),
+        ("preview", "re_engage", "made-up-0007", "--day", LAST),
         ("simulate", "--as-was", LAST), ("explain", "made-up-0007", "--day", LAST, "--format", "json")]
     for command in commands:
         done, wanted = (forestall(*command, "--project", folder) for folder in (passes_there[0], passes_here[0]))

@@ -58,6 +58,8 @@ def test_without_a_fault_every_promise_is_kept(promise: Promise, tmp_path):
     ("another order", "kinds", "table 1 begins with the columns logins, segment instead of account, as_of"),
     ("a batch", "kinds", "table 1 is a RecordBatch instead of a pyarrow.Table"),
     ("a column less", "kinds", "table 1 has no column renewal, which supplies() names"),
+    ("network when made", "kinds", "it takes the network when it is made"),
+    ("network at once", "kinds", "supplies() takes the network"),
     ("rounded", "values", "renewal is 2026-01-01 instead of"),
     ("all days", "days", "and days since 2026-03-25 were asked for"),
     ("without the first day", "days", "is missing"),

@@ -68,7 +68,6 @@ def test_a_source_without_fault(asked, project):
 
 @pytest.mark.parametrize(("fault", "promise", "said"), [
     ("wrong unit", "kinds", "table 1 has logins in per week, and rules/metrics.yaml says per day"),
-    ("wrong kind", "kinds", "table 1 has logins as int64 instead of double"),
     ("asks the clock", "zones", "on a machine in Pacific/Pago_Pago table 1 has a row of"),
     ("rounds by the clock", "zones", "are told differently"),
     ("from chance", "twice", "brought 70 rows with something new"),
@@ -97,6 +96,11 @@ def test_what_it_says_is_calm(project, asked, forestall):
     assert "Turn times into days in a zone that the settings name" in done.out
 
 
+def test_what_the_source_notices_is_shown(project, asked, forestall):
+    assert [one["message"] for one in asked("notices something", code=0)["noticed"]] == ["a row is odd."]
+    assert "noticed   facts.parquet: a row is odd. Mend it." in forestall("source", "check", "facts", "--project", project).out
+
+
 def test_nothing_in_these_days_is_no_fault(project, asked):
     old = pq.read_table(project / "facts.parquet").slice(80)
     pq.write_table(old, project / "facts.parquet")
@@ -111,6 +115,13 @@ def test_a_source_that_cannot_be_read_says_what_a_run_would(project, asked, fore
     (project / "facts.parquet").write_bytes(b"no")
     done = forestall("source", "check", "facts", "--project", project)
     assert str(done.error) == "facts.parquet: the file is damaged. Write it again."
+
+
+def test_a_source_that_cannot_be_read_and_does_not_say_it_in_a_sentence(project, asked):
+    (project / "facts.parquet").write_bytes(b"no")
+    (first, *others) = asked("no sentence")["promises"]
+    assert first["said"] == 'an error is no sentence: "damaged"'
+    assert {one["state"] for one in others} == {"not asked"}
 
 
 def test_a_misspelt_source(project, asked, forestall):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,7 @@ class Said:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None          # only so many bytes of the body, although all are announced
+    drip: float = 0                 # seconds between two bytes
 
 
 class FarSide:
@@ -56,7 +58,15 @@ class FarSide:
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body[:said.cut])
+                for byte in body if said.drip else ():
+                    time.sleep(said.drip)
+                    try:
+                        self.wfile.write(bytes([byte]))
+                        self.wfile.flush()
+                    except OSError:                    # whoever asked has given up
+                        self.close_connection = True
+                        return
+                self.wfile.write(b"" if said.drip else body[:said.cut])
                 self.wfile.flush()
                 if said.cut is not None:
                     self.close_connection = True

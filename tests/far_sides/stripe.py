@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from far_sides.server import Asked, Said
@@ -84,6 +85,7 @@ class Stripe:
     def __init__(self) -> None:
         self.records: dict[str, list[dict[str, Any]]] = {"customers": [], "subscriptions": [], "invoices": []}
         self.events: list[dict[str, Any]] = []
+        self.now: datetime | None = None              # the far side's clock, None: ours
 
     def happened(self, kind: str, of: dict[str, Any], when: int) -> None:
         # An event holds what it is about in the version of the account, not in that of whoever asks.
@@ -93,6 +95,12 @@ class Stripe:
                             "pending_webhooks": 0, "request": {"id": None, "idempotency_key": None}, "type": kind})
 
     def __call__(self, asked: Asked) -> Said:
+        said = self._said(asked)
+        if self.now is not None:
+            said.headers["Date"] = format_datetime(self.now, usegmt=True)
+        return said
+
+    def _said(self, asked: Asked) -> Said:
         if asked.headers.get("authorization") != "Bearer rk_s3cret-42":
             return Said({"error": {"message": "Invalid API Key provided: rk_s3c*****-42",
                                    "type": "invalid_request_error"}}, 401)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from far_sides.server import Asked, Said
@@ -56,6 +57,7 @@ class Zendesk:
         self.url = url
         self.records: dict[str, list[dict[str, Any]]] = {"organizations": [], "users": [], "tickets": []}
         self.expired: set[str] = set()
+        self.now: datetime | None = None              # the far side's clock, None: ours
         self.credentials = "Basic " + base64.b64encode(b"me@acme.example/token:s3cret-42").decode()
 
     def __call__(self, asked: Asked) -> Said:
@@ -65,7 +67,10 @@ class Zendesk:
         if not asked.path.startswith("/api/v2/incremental/") or kind not in self.records:
             return Said({"error": "InvalidEndpoint", "description": "Not found"}, 404)
         there = sorted(self.records[kind], key=lambda one: (one["updated_at"], one["id"]))
-        return self._by_time(asked, kind, there) if kind == "organizations" else self._by_cursor(asked, kind, there)
+        said = self._by_time(asked, kind, there) if kind == "organizations" else self._by_cursor(asked, kind, there)
+        if self.now is not None:
+            said.headers["Date"] = format_datetime(self.now, usegmt=True)
+        return said
 
     def _by_cursor(self, asked: Asked, kind: str, there: list[dict[str, Any]]) -> Said:
         if "cursor" in asked.params:

@@ -14,6 +14,7 @@ from typing import IO
 
 import httpx
 import pytest
+from called import called
 from jsonschema import Draft7Validator
 
 from forestall.engine.runtime import PassReport, Project, passes
@@ -128,8 +129,8 @@ def served(project: Path, *words: str) -> Iterator[Served]:
 
 
 def once(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "forestall.engine.cli", "serve", *words], cwd=project, check=False,
-                          capture_output=True, text=True)
+    """One pass or none, in this process; the two that judge the rules are processes of their own here too."""
+    return called("serve", *words, cwd=project)
 
 
 def children(process: int) -> list[int]:

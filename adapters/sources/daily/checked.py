@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
-from forestall.adapters.sources.daily.declared import KINDS, LONGEST, Daily, DailyMetric, Measure
+from forestall.adapters.sources.daily.declared import KINDS, LONGEST, NUMERIC, Daily, DailyMetric, Measure
+from forestall.adapters.sources.text.declared import SENTIMENT, mistakes
+from forestall.adapters.sources.text.log import can_tell_moods
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem
 
@@ -34,6 +36,20 @@ def problems(source: str, daily: Daily, metrics: Mapping[str, Metric]) -> list[P
         else:
             found += [_fault("wrong-measure", f"`metrics` of the source {source}: {name} {said}", cure)
                       for said, cure in _mistakes(declared, there)]
+    return found + _of_text(source, daily)
+
+
+def _of_text(source: str, daily: Daily) -> list[Problem]:
+    """What is wrong with columns that are worked out of words."""
+    if daily.text is None:
+        return []
+    every = [column for one in daily.metrics.values() for column in (*one.where, one.of) if column]
+    numbers = [one.of for one in daily.metrics.values() if one.measure in NUMERIC]
+    found = [_fault("wrong-measure", f"`metrics` of the source {source} {said}", cure)
+             for said, cure in mistakes(daily.text, every, numbers)]
+    if SENTIMENT in every and not can_tell_moods():
+        found.append(_fault("no-sentiment", f"the source {source} needs the package vaderSentiment for {SENTIMENT}.",
+                            'Install it: pip install "forestall[text]".'))
     return found
 
 

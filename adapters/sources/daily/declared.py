@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from forestall.adapters.sources.text.declared import Texts
 from forestall.engine.model.expression import Kind
 
 LONGEST = 1830      # days: five years
@@ -92,21 +93,29 @@ class Daily:
 
     `time_zone` is where a day ends; empty: that of forestall.yaml. An account has a row for every day from its first
     event through `forget_after` days after its last, and never beyond the last day of the log as a whole: then it is
-    the log that is silent. `today`: whether the day asked for last counts already, although it is not over.
+    the log that is silent. `today`: whether the day asked for last counts already, although it is not over. `text`: what
+    is read out of words in the log, as columns `text.…` beside its own.
     """
 
     metrics: dict[str, DailyMetric]
     time_zone: str = ""
     forget_after: int = 90
     today: bool = False
+    text: Texts | None = None
 
 
 def look_back(daily: Daily) -> int | None:
     """How many days before the first day asked for a log must be given; None: from its beginning."""
+    if any(metric.measure in FROM_THE_BEGINNING and not (metric.measure in MAY_LOOK_AS_FAR and metric.days)
+           for metric in daily.metrics.values()):
+        return None
+    return furthest_window(daily)
+
+
+def furthest_window(daily: Daily) -> int:
+    """How many days before a day a window of it, or the memory of an account, begins."""
     furthest = daily.forget_after
     for metric in daily.metrics.values():
-        if metric.measure in FROM_THE_BEGINNING and not (metric.measure in MAY_LOOK_AS_FAR and metric.days):
-            return None
         window = metric.days or 1
         if metric.measure is Measure.RATIO:
             window += (metric.before or window) + daily.forget_after

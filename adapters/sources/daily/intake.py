@@ -12,13 +12,13 @@ from forestall.adapters.sources.daily.checked import SETTINGS_FILE
 from forestall.adapters.sources.daily.clock import EPOCH, local_day
 from forestall.adapters.sources.daily.declared import NUMERIC, Daily
 from forestall.adapters.sources.daily.log import ACCOUNT, AT, ID, NAME
+from forestall.adapters.sources.tables import EARLIEST
 from forestall.engine.model.ports import Location, Problem, SourceError
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-OLDEST = date(2000, 1, 1)      # a clock that was never set says 1970
 NUMBER = "DECIMAL(38, 6)"      # sums of floats would depend on the order of the rows
 LARGEST_NUMBER = "1e15"
 
@@ -69,7 +69,7 @@ def columns_of(daily: Daily) -> Columns:
 
 @dataclass
 class Taken:
-    """Which rows were left out: those after the days asked for, with the latest day, and those before OLDEST."""
+    """Which rows were left out: those after the days asked for, with the latest day, and those before EARLIEST."""
 
     later: int = 0
     latest: date | None = None
@@ -136,15 +136,15 @@ DELETE FROM log USING (SELECT id, max(rowid) AS kept FROM log WHERE id IS NOT NU
 CREATE OR REPLACE TEMP VIEW typed AS
 SELECT CAST(account AS VARCHAR) AS account, moment, {local_day('moment', self.zone, low, high)} AS day,
   {identity} AS id{texts}{numbers} FROM (SELECT * REPLACE (epoch_us(moment) AS moment) FROM given)""")
-        first, last = number(self.first or OLDEST), number(self.until or date.max)
-        if low.date() <= OLDEST or (self.until is not None and high.date() >= self.until):
+        first, last = number(self.first or EARLIEST), number(self.until or date.max)
+        if low.date() <= EARLIEST or (self.until is not None and high.date() >= self.until):
             self._count_left_out(last)
         self.connection.execute(
-            f"INSERT INTO log SELECT * FROM typed WHERE day BETWEEN {max(first, number(OLDEST))} AND {last}")
+            f"INSERT INTO log SELECT * FROM typed WHERE day BETWEEN {max(first, number(EARLIEST))} AND {last}")
 
     def _count_left_out(self, last: int) -> None:
         (found,) = self.connection.execute(
-            f"SELECT count(*) FILTER (day > {last}), max(day), count(*) FILTER (day < {number(OLDEST)}), min(day) "
+            f"SELECT count(*) FILTER (day > {last}), max(day), count(*) FILTER (day < {number(EARLIEST)}), min(day) "
             "FROM typed").fetchall()
         later, latest, older, oldest = found
         if later:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 from forestall.adapters.sources.daily.checked import SETTINGS_FILE, did_you_mean, problems
 from forestall.adapters.sources.daily.clock import starts
-from forestall.adapters.sources.daily.declared import Daily, look_back
+from forestall.adapters.sources.daily.declared import Daily, furthest_window, look_back
 from forestall.adapters.sources.daily.facts import Facts, write_facts
-from forestall.adapters.sources.daily.intake import OLDEST, Intake, Taken, columns_of, number
+from forestall.adapters.sources.daily.intake import Intake, Taken, columns_of, number
 from forestall.adapters.sources.daily.log import NAME, Log, Wanted
 from forestall.adapters.sources.daily.rows import Rows
-from forestall.adapters.sources.tables import tomorrow
+from forestall.adapters.sources.tables import EARLIEST, tomorrow
+from forestall.adapters.sources.text.log import TextLog
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem, Severity, SourceError
 
@@ -65,11 +67,14 @@ class DailyMetrics:
         first = since - timedelta(days=back) if since is not None and back is not None else None
         with tempfile.TemporaryDirectory(prefix="forestall-") as folder, _database(Path(folder)) as connection:
             intake = Intake(connection, self._source, self._columns, self._zone, first, until)
-            for table in log(self._wanted(first, until)):
-                intake.take(table)
-            intake.forget_repeats()
-            self.noticed = (*self._left_out(intake.taken, until), *self._never_came(connection, first))
-            yield from self._rows(connection, since, until)
+            asked = TextLog(log, self._daily.text) if self._daily.text is not None else log
+            for table in asked(self._wanted(first, until)):
+                with self._room():
+                    intake.take(table)
+            with self._room():
+                intake.forget_repeats()
+                self.noticed = (*self._left_out(intake.taken, until), *self._never_came(connection, first))
+                yield from self._rows(connection, since, until)
 
     def _wanted(self, first: date | None, until: date | None) -> Wanted:
         begins = None if first is None else starts(datetime.combine(first, time()), self._zone)
@@ -90,7 +95,7 @@ class DailyMetrics:
             return
         facts = Facts(self._columns)
         rows = Rows(self._daily.metrics, self._metrics, facts, self._daily.forget_after)
-        write_facts(connection, facts, last)
+        write_facts(connection, facts, start, last, furthest_window(self._daily))
         yield from rows.tables(connection, start, last)
 
     def _left_out(self, taken: Taken, until: date | None) -> Iterator[Problem]:
@@ -100,22 +105,45 @@ class DailyMetrics:
                                 f"through {taken.latest}.", "Correct the clock that they come from.")
         if taken.older:
             yield self._noticed("far-past", f"leaves out {taken.older:,} of its rows: they are of days before "
-                                f"{OLDEST}, from {taken.oldest} on.", "Correct the clock that they come from.")
+                                f"{EARLIEST}, from {taken.oldest} on.", "Correct the clock that they come from.")
 
     def _never_came(self, connection: duckdb.DuckDBPyConnection, first: date | None) -> Iterator[Problem]:
-        """Names that the declaration has and the log never had: only a look at all of it can tell."""
-        declared = {event: name for name, metric in self._daily.metrics.items()
-                    for event in (*metric.events, *metric.until)}
-        if first is not None or not declared:
+        """What the declaration names and the log never had: only a look at all of it can tell."""
+        columns = {**self._columns.texts, **self._columns.numbers}
+        counts = "".join(f", count({name})" for name in columns.values())
+        ((rows, *found),) = connection.execute(f"SELECT count(*){counts} FROM log").fetchall()
+        if first is not None or not rows:
             return
-        column = self._columns.texts[NAME]
+        for column, count in zip(columns, found, strict=True):
+            if not count:
+                yield self._noticed("empty-column", f"has nothing in {column}, which `metrics` names.",
+                                    "Correct the name, or name the column that holds it.")
+        if self._columns.texts.get(NAME):
+            yield from self._names_that_never_came(connection, self._columns.texts[NAME])
+
+    def _names_that_never_came(self, connection: duckdb.DuckDBPyConnection, column: str) -> Iterator[Problem]:
         there = [row[0] for row in connection.execute(
             f"SELECT {column} FROM log WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT 1000"
         ).fetchall()]
+        declared = {event: name for name, metric in self._daily.metrics.items()
+                    for event in (*metric.events, *metric.until)}
         for event, name in declared.items():
             if there and event not in there:
                 yield self._noticed("unknown-event", f"has no event called {event}, which `metrics` names for {name}.",
                                     did_you_mean(event, there) or f"It has: {', '.join(there[:8])}.")
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Turns what a full disk causes into a sentence; what is a mistake of ours stays one."""
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            said = str(error).splitlines()[0][:120]
+            raise SourceError([Problem(
+                Location(SETTINGS_FILE), "no-room", f"the log of the source {self._source} cannot be counted ({said}).",
+                f"Make room on the disk of {tempfile.gettempdir()}, or name another with TMPDIR.")]) from None
 
     def _noticed(self, code: str, said: str, cure: str) -> Problem:
         return Problem(Location(SETTINGS_FILE), code, f"the log of the source {self._source} {said}", cure,

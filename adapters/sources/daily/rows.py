@@ -44,7 +44,7 @@ CREATE TABLE spans AS SELECT * FROM (
     least(lead(day, 1, {last} + 1) OVER (PARTITION BY account ORDER BY day) - 1, day + {self._forget_after}, {last})
       AS last_day FROM facts) WHERE first_day <= last_day ORDER BY account""")
         for low, high in _stretches(connection):
-            answer = connection.sql(self._statement(since, last, f"account BETWEEN {text(low)} AND {text(high)}"))
+            answer = connection.sql(self._statement(since, last, f"account BETWEEN {low} AND {high}"))
             yield from _in_tables(answer)
 
     def _statement(self, since: int, last: int, between: str) -> str:
@@ -60,11 +60,10 @@ CREATE TABLE spans AS SELECT * FROM (
         shown = "".join(f", CAST({expression} AS {TYPES[self._catalogue[name].kind]}) AS {quoted(name)}"
                         for name, expression in self._shown.items())
         return f"""
-SELECT account, DATE '1970-01-01' + day AS as_of{shown} FROM (
+SELECT name AS account, DATE '1970-01-01' + day AS as_of{shown} FROM (
   SELECT *{windows} FROM (
     SELECT account, CAST(day AS INTEGER) AS day, bool_or(told) AS told{together}
-    FROM ({" UNION ALL BY NAME ".join(parts)}) GROUP BY account, day))
-WHERE told"""
+    FROM ({" UNION ALL BY NAME ".join(parts)}) GROUP BY account, day)) JOIN accounts USING (account) WHERE told"""
 
     def _expression(self, name: str, metric: DailyMetric) -> str:
         """What stands in the column of one metric, over the windows of an account."""
@@ -82,10 +81,15 @@ WHERE told"""
             return as_kind(self._over(newest, window), self._catalogue[name].kind)
         if metric.of:
             return self._of_numbers(metric, window)
-        count = facts.count(facts.condition(metric))
-        day = f"CASE WHEN {count} > 0 THEN day END"
         if metric.days is None and measure in (Measure.DAYS_SINCE, Measure.LAST_DAY):
             window = EVER
+        if measure in (Measure.DAYS_SINCE, Measure.LAST_DAY):
+            latest = self._over(f"max({facts.column(f'max(day) FILTER ({facts.condition(metric)})')})", window)
+            return f"day - {latest}" if measure is Measure.DAYS_SINCE else _date(latest)
+        if measure is Measure.FIRST_DAY:
+            first = facts.column(f"min(day) FILTER ({facts.condition(metric)})")
+            return _date(self._over(f"min({first})", EVER))
+        count = facts.count(facts.condition(metric))
         match measure:
             case Measure.COUNT:
                 return f"coalesce({self._over(f'sum({count})', window)}, 0)"
@@ -93,12 +97,6 @@ WHERE told"""
                 return self._over(f"count(*) FILTER ({count} > 0)", window)
             case Measure.TOTAL:
                 return f"coalesce({self._over(f'sum({count})', EVER)}, 0)"
-            case Measure.DAYS_SINCE:
-                return f"day - {self._over(f'max({day})', window)}"
-            case Measure.LAST_DAY:
-                return _date(self._over(f"max({day})", window))
-            case Measure.FIRST_DAY:
-                return _date(self._over(f"min({day})", EVER))
         assert measure is Measure.RATIO
         return self._ratio(metric, count)
 
@@ -147,8 +145,8 @@ WHERE told"""
         reached = []
         for event in metric.events:
             condition = " AND ".join([self._facts.named((event,)), *self._facts.where(metric.where)])
-            day = f"CASE WHEN {self._facts.count(condition)} > 0 THEN day END"
-            reached.append(self._over(f"min({day})", EVER))
+            first = self._facts.column(f"min(day) FILTER ({condition})")
+            reached.append(self._over(f"min({first})", EVER))
         furthest_first = list(zip(reversed(metric.events), reversed(reached), strict=True))
         if metric.measure is Measure.STAGE:
             cases = " ".join(f"WHEN {day} IS NOT NULL THEN {text(event)}" for event, day in furthest_first)
@@ -193,7 +191,7 @@ def _date(expression: str) -> str:
     return f"DATE '1970-01-01' + CAST({expression} AS INTEGER)"
 
 
-def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
     """The first and last account of stretches with about ROWS_AT_ONCE rows."""
     return connection.execute(f"""
 SELECT min(account), max(account) FROM (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -238,7 +239,9 @@ def _too_slow(timeout: float) -> Later:
 def _document(response: httpx.Response, body: bytes) -> Any:
     """What the answer says; Later when that is no JSON: a page for people, or the half of one."""
     try:
-        return json.loads(body)
+        document = json.loads(body)
+        # half of a sign (a lone surrogate) is allowed in JSON and nowhere else
+        return _mended(document) if b"\\ud" in body or b"\\uD" in body else document
     except (ValueError, RecursionError):
         start = body.lstrip()[:1]
         kind = response.headers.get("content-type", "").split(";")[0]
@@ -250,6 +253,17 @@ def _document(response: httpx.Response, body: bytes) -> Any:
         else:
             said, hint = "the answer is no JSON", "Check that this is the address of an API."
         raise Later("http-not-json", said, hint) from None
+
+
+def _mended(said: Any) -> Any:
+    """The same without halves of signs."""
+    if isinstance(said, str):
+        return said.encode("utf-8", "replace").decode()
+    if isinstance(said, list):
+        return [_mended(one) for one in said]
+    if isinstance(said, dict):
+        return {_mended(key): _mended(value) for key, value in said.items()}
+    return said
 
 
 def _reason(body: bytes) -> str:
@@ -286,7 +300,7 @@ def _retry_after(header: str | None) -> float | None:
     """Seconds to wait, given as a number or as a date."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", header):
         return float(header)
     moment = _http_date(header)
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0) if moment else None

@@ -250,15 +250,17 @@ class HttpSettings(Api):
     time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if bool(self.rows) == bool(self.query) and not self.log:
+        if not self.rows and not self.query and not self.daily:
             raise ValueError("it must say what the records mean: `rows`, or `log` and `daily`, or `query`.",
                              "Add one of them, and not both `rows` and `query`.")
         if self.rows and self.query:
             raise ValueError("`rows` and `query` cannot both be there.", "Keep one of them.")
         if bool(self.query) != bool(self.gives):
             raise ValueError("`query` and `gives` belong together.", "List the columns of the query that are metrics.")
-        if bool(self.log) != bool(self.daily):
-            raise ValueError("`log` and `daily` belong together.", "Add the other one, or take this one away.")
+        if self.daily and not self.log:
+            raise ValueError("`daily` needs a `log`.", "Say with `log` which records are happenings.")
+        if self.log and not self.daily and not self.query:
+            raise ValueError("`log` needs `daily`.", "Declare with `daily` what becomes of it.")
         if not self.resources:
             raise ValueError("`resources` is empty.", "Add at least one.")
         for one in (self.rows, *self.log):

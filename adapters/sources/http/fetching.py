@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from forestall.adapters.sources.http.asking import Answer, Asker
 from forestall.adapters.sources.http.described import Api, PagingKind, Resource
-from forestall.adapters.sources.http.kept import Kept, Progress, moment_of
+from forestall.adapters.sources.http.kept import Kept, Reached, moment_of
 from forestall.adapters.sources.http.paging import Turn, Walk, written_time
 from forestall.adapters.sources.http.reading import Record, fields_of, one_of, record, records_of
-from forestall.adapters.sources.http.troubles import Place, Refusal, setting_error
+from forestall.adapters.sources.http.troubles import Place, Progress, Refusal, setting_error
 
 GOES_ON = timedelta(hours=1)             # a walk that broke off is gone on with for so long, …
 GOES_ON_WITH_CHANGES = timedelta(days=7)      # … or for so long where what changed meanwhile is asked for afterwards
@@ -25,8 +25,9 @@ GONE = (404, 410)
 class Fetcher:
     """Fetches for one source. `now` is only used to judge how old things are that were kept."""
 
-    def __init__(self, source: str, api: Api, asker: Asker, kept: Kept, now: datetime) -> None:
+    def __init__(self, source: str, api: Api, asker: Asker, kept: Kept, now: datetime, progress: Progress) -> None:
         self._source, self._api, self._asker, self._kept, self._now = source, api, asker, kept, now
+        self._progress = progress
         self._start = start_of(source, api)
 
     def bring_up_to_date(self) -> None:
@@ -85,7 +86,8 @@ class Fetcher:
 
     def _one_by_one(self, name: str, resource: Resource, ids: list[str]) -> None:
         fields = fields_of(resource)
-        for identity in ids:
+        for done, identity in enumerate(ids):
+            self._progress(f"{self._source}: changed {name}", done, len(ids))
             path = resource.one.replace("{id}", quote(identity, safe=""))
             turn = Turn(self._asker.address(path), resource.one_params)
             place = Place(self._source, urlsplit(turn.url).path)
@@ -138,7 +140,7 @@ class Fetcher:
         except Refusal as refusal:
             raise refusal.error(self._place(turn)) from None
 
-    def _first(self, resource: Resource, progress: Progress) -> Turn:
+    def _first(self, resource: Resource, progress: Reached) -> Turn:
         """The first page of a new walk."""
         params, changes = dict(resource.params), resource.changes
         if changes is not None and not progress.whole:
@@ -150,10 +152,10 @@ class Fetcher:
             params[changes.param] = written_time(datetime(1970, 1, 1, tzinfo=UTC), changes.written)
         return _walk_of(resource).first(self._asker.address(resource.path), params)
 
-    def _pages(self, name: str, resource: Resource, progress: Progress, turn: Turn) -> None:
+    def _pages(self, name: str, resource: Resource, progress: Reached, turn: Turn) -> None:
         """Every page from this one on, each kept with the place of the next. Refusal only for the first of them."""
         walk, fields = _walk_of(resource), fields_of(resource)
-        first = True
+        first, pages = True, 0
         ahead: Turn | None = turn
         while ahead is not None:
             place = self._place(ahead)
@@ -165,12 +167,15 @@ class Fetcher:
                 raise refusal.error(place) from None
             found = records_of(answer.document, resource, place)
             made = [record(one, resource, fields, place, row) for row, one in enumerate(found, start=1)]
+            _check_ids(made, resource, place)
             first = False
             begun = progress.begun_at or answer.said_at.astimezone(UTC).isoformat()
             cursor = walk.cursor(answer) or progress.cursor
             ahead = walk.following(ahead, answer, found, place)
             progress = replace(progress, begun_at=begun, cursor=cursor, turn=ahead.written() if ahead else "")
             self._kept.add(name, made, progress)
+            pages += 1
+            self._progress(f"{self._source}: pages of {name}", pages, pages + (ahead is not None))
         done = replace(progress, turn="", asked_through=progress.begun_at,
                        whole_at=progress.begun_at if progress.whole else progress.whole_at)
         self._kept.finish(name, done)
@@ -192,6 +197,15 @@ def start_of(source: str, api: Api) -> datetime:
     except ValueError:
         raise setting_error("http-settings", f"`start` of the source {source} is no day: {api.start}.",
                             "Write it like 2024-01-31.") from None
+
+
+def _check_ids(records: list[Record], resource: Resource, place: Place) -> None:
+    """SourceError when two different records of a page have the same id: one of them would be lost."""
+    seen: dict[str, Record] = {}
+    for one in records:
+        if seen.setdefault(one.id, one) != one:
+            raise place.fault("http-record", f"two different records of this page have the {resource.id} {one.id}.",
+                              "Correct `id` of this resource: it must tell the records apart.")
 
 
 def _walk_of(resource: Resource) -> Walk:

@@ -14,6 +14,7 @@ from typing import Any
 from forestall.adapters.sources.http.reading import Record
 
 FILE = "records.db"
+PATIENCE = 60.0                   # seconds for another process to be done with a page
 FORM = "1"                        # a file of another form is thrown away
 TABLES = """
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,7 +27,7 @@ UPSERT = ("INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT (resource, id) "
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Reached:
     """How far a resource is: the walk under way (`turn` "" when none is), and what the finished ones left behind.
 
     `whole` says whether the walk lists everything; `round` tells its records from older ones; `begun_at` is when it
@@ -50,21 +51,24 @@ class Kept:
         mark = f"{FORM} {mark}"
         try:
             self._base = self._opened(mark)
+        except sqlite3.OperationalError:       # another process has it, or the disk is full: nothing is wrong with it
+            raise
         except sqlite3.DatabaseError:
             # It is a cache: a damaged one costs the time to fetch again.
             if folder is None:
                 raise
-            (folder / FILE).unlink(missing_ok=True)
+            for name in (FILE, f"{FILE}-journal"):
+                (folder / name).unlink(missing_ok=True)
             self._base = self._opened(mark)
 
     def close(self) -> None:
         """Let go of the file."""
         self._base.close()
 
-    def progress(self, resource: str) -> Progress:
+    def progress(self, resource: str) -> Reached:
         """How far this resource is."""
         found = self.note(f"progress {resource}")
-        return Progress(**json.loads(found)) if found else Progress()
+        return Reached(**json.loads(found)) if found else Reached()
 
     def note(self, name: str) -> str:
         """What was noted under a name, "" for nothing."""
@@ -76,7 +80,7 @@ class Kept:
         with self._whole():
             self._note(name, value)
 
-    def add(self, resource: str, records: Iterable[Record], progress: Progress) -> None:
+    def add(self, resource: str, records: Iterable[Record], progress: Reached) -> None:
         """Keep a page and how far we are, both or neither."""
         with self._whole():
             for record in records:
@@ -87,7 +91,7 @@ class Kept:
                     self._base.execute(UPSERT, (resource, record.id, progress.round, fields))
             self._note_progress(resource, progress)
 
-    def finish(self, resource: str, progress: Progress) -> None:
+    def finish(self, resource: str, progress: Reached) -> None:
         """A walk is through; what a whole one did not see is not there any more."""
         with self._whole():
             if progress.whole:
@@ -97,7 +101,7 @@ class Kept:
     def forget(self, resource: str) -> None:
         """Forget how far a resource is, so that all of it is asked for again; its records stay until then."""
         with self._whole():
-            self._note_progress(resource, Progress(round=self.progress(resource).round))
+            self._note_progress(resource, Reached(round=self.progress(resource).round))
 
     def count(self, resource: str) -> int:
         """How many records there are."""
@@ -113,9 +117,11 @@ class Kept:
         """The database; one that was made for other settings is emptied."""
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
-        base = sqlite3.connect(str(self._folder / FILE) if self._folder else "", isolation_level=None, timeout=60.0)
+        base = sqlite3.connect(str(self._folder / FILE) if self._folder else "", isolation_level=None, timeout=PATIENCE)
         try:
             base.executescript(TABLES)
+            if (found := base.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+                raise sqlite3.DatabaseError(str(found))
             found = base.execute("SELECT value FROM notes WHERE name = 'mark'").fetchone()
             if found is None or found[0] != mark:
                 base.executescript("BEGIN IMMEDIATE; DELETE FROM records; DELETE FROM notes; COMMIT;")
@@ -128,8 +134,8 @@ class Kept:
     def _note(self, name: str, value: str) -> None:
         self._base.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
-    def _note_progress(self, resource: str, progress: Progress) -> None:
-        values = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
+    def _note_progress(self, resource: str, progress: Reached) -> None:
+        values = {name: getattr(progress, name) for name in Reached.__dataclass_fields__}
         self._note(f"progress {resource}", json.dumps(values))
 
     @contextmanager

@@ -116,7 +116,7 @@ def record(found: dict[str, Any], resource: Resource, fields: tuple[Field, ...],
         value = one_of(found, field.path)
         try:
             kept[field.name] = None if value is None else CONVERT[field.kind](value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise place.fault(
                 "http-record", f"record {identity}: {field.name} ({field.path}) holds {_shown(value)} where a "
                 f"{field.kind.value} belongs.", "Correct it there, or the path or kind of this column.") from None

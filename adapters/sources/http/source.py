@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from forestall.adapters.sources.daily.declared import Daily
 from forestall.adapters.sources.daily.metrics import DailyMetrics
-from forestall.adapters.sources.http.described import Api, HttpSettings
+from forestall.adapters.sources.http.described import ID, Api, Happening, HttpSettings
 from forestall.adapters.sources.http.reading import check_paths, fields_of
-from forestall.adapters.sources.http.troubles import Place, setting_error
+from forestall.adapters.sources.http.troubles import Place, Progress, quiet, setting_error
+from forestall.adapters.sources.text.declared import is_of_text
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Problem, SourceError
 
@@ -43,12 +45,15 @@ class HttpSource:
         del folder
         self.name = name
         self.noticed: tuple[Problem, ...] = ()
+        self.progress: Progress = quiet
         self._settings, self._metrics, self._keep = settings, metrics, keep
         self._columns = self._wanted_columns()
         daily = settings.daily
         if daily is not None and not daily.time_zone:
             daily = replace(daily, time_zone=settings.time_zone)
         self._daily = DailyMetrics(name, daily, metrics) if daily else None
+        if daily is not None:
+            self._check_log(daily)
         if self._daily and (both := [one for one in self._daily.supplies() if one in self._columns]):
             raise setting_error("http-settings", f"`daily` of the source {name} and its rows both give {both[0]}.",
                                 "Only one of them may: take it out of the other one.")
@@ -75,7 +80,7 @@ class HttpSource:
         asker = Asker(self.name, self._settings)
         try:
             with closing(Kept(self._keep, _mark(self._settings))) as kept, closing(asker):
-                Fetcher(self.name, self._settings, asker, kept, datetime.now(UTC)).bring_up_to_date()
+                Fetcher(self.name, self._settings, asker, kept, datetime.now(UTC), self.progress).bring_up_to_date()
                 yield from self._said(kept, since, until)
             if self._daily is not None:
                 self.noticed += self._daily.noticed
@@ -117,7 +122,7 @@ class HttpSource:
         self._judged(connection)
         columns = "".join(f", {quoted(column)} AS {quoted(name)}" for name, column in self._columns.items())
         if settings.query:
-            query = f"SELECT account, as_of{columns} FROM ({query})"
+            query = f"SELECT account, as_of{columns} FROM ({query}\n)"
         if beside:
             query = f"SELECT * FROM ({query}) FULL JOIN {beside} USING (account, as_of)"
         metrics = [metric for name, metric in self._metrics.items() if name in self.supplies()]
@@ -168,21 +173,35 @@ class HttpSource:
         from forestall.adapters.sources.http.tabulated import BATCH_ROWS, account_of, literal, quoted
 
         for number, one in enumerate(self._settings.log):
-            there = {field.name for field in fields_of(self._settings.resources[one.of])}
+            there = self._columns_of_log(one)
             account, source = account_of(one)
             name = f"r.{quoted(one.name_in)}" if one.name_in else literal(one.name or one.of)
             columns = [f"{account} AS account", f"r.{quoted(one.at)} AS at"]
-            for column in wanted.columns:
+            for column in dict.fromkeys(column.split(".")[0] for column in wanted.columns):
                 if column == "name":
                     columns.append(f"{name} AS name")
                 elif column == "id":
                     columns.append(f"'{number}:' || r.id AS id")
-                elif column in there or column == one.of:
-                    columns.append(f"r.{quoted(column if column in there else 'id')} AS {quoted(column)}")
+                else:
+                    value = f"r.{quoted(column)}" if column in there else "NULL::VARCHAR"
+                    columns.append(f"{value} AS {quoted(column)}")
             select = f"SELECT {', '.join(columns)} FROM {source} WHERE {account} IS NOT NULL AND r.{quoted(one.at)} " \
                      "IS NOT NULL"
             for batch in connection.cursor().sql(select).to_arrow_reader(BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
+
+    def _columns_of_log(self, one: Happening) -> set[str]:
+        return {field.name for field in fields_of(self._settings.resources[one.of])}
+
+    def _check_log(self, daily: Daily) -> None:
+        """SourceError for a column that `daily` names and no record of the log has."""
+        there = {"name", ID}.union(*map(self._columns_of_log, self._settings.log))
+        needed = [*self._daily.columns, *(daily.text.needed() if daily.text else ())] if self._daily else []
+        for column in needed:
+            if column.split(".")[0] not in there and not (daily.text and is_of_text(column)):
+                raise setting_error("missing-column", f"`daily` of the source {self.name} names {column}, which is no "
+                                    "column of its log.", _near(column, sorted(there))
+                                    or f"There are {', '.join(sorted(there))}.")
 
     def _count_strays(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Notice the records that name no account: they are left out."""
@@ -190,7 +209,7 @@ class HttpSource:
         from forestall.adapters.sources.http.troubles import notice
 
         noticed = []
-        for one in (self._settings.rows, *self._settings.log):
+        for one in (self._settings.rows, *(self._settings.log if self._daily else ())):
             if one is None:
                 continue
             account, source = account_of(one)

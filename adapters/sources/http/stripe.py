@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from forestall.adapters.sources.daily.declared import Daily
 from forestall.adapters.sources.http.described import Auth, AuthKind, HttpSettings
 from forestall.adapters.sources.http.ready import definition
 from forestall.adapters.sources.http.source import HttpSource
@@ -24,7 +25,8 @@ class StripeSettings:
 
     `account` says what names the account: id (of the customer) or metadata.KEY. Amounts are in `currency`; `rates` says
     what one of another currency is worth in it. `start` leaves out invoices from before that day. `rate` is the most
-    requests in a minute. `metrics` maps metrics to our columns where the names differ. `url` replaces Stripe's address.
+    requests in a minute. `metrics` maps metrics to our columns where the names differ. `daily` declares more metrics,
+    of the log of invoices: `billed` and `paid`. `url` replaces Stripe's address.
     """
 
     key: Secret
@@ -35,6 +37,7 @@ class StripeSettings:
     time_zone: str = "UTC"
     rate: int = 1500
     metrics: dict[str, str] = field(default_factory=dict)
+    daily: Daily | None = None
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -59,8 +62,9 @@ class StripeSettings:
                   "RATES": self._worth()}
         return replace(ready, url=self.url or ready.url, auth=Auth(AuthKind.BEARER, token=self.key),
                        resources={**ready.resources, "customers": customers}, start=self.start, rate=self.rate,
-                       metrics=self.metrics, time_zone=self.time_zone, query=_put(ready.query, put_in),
-                       problems=_put(ready.problems, put_in), notices=_put(ready.notices, put_in))
+                       metrics=self.metrics, daily=self.daily, time_zone=self.time_zone,
+                       query=_put(ready.query, put_in), problems=_put(ready.problems, put_in),
+                       notices=_put(ready.notices, put_in))
 
     def _worth(self) -> str:
         """What one of the smallest units of each currency is worth, as rows of SQL."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from forestall.engine.model.ports import Location, Problem, Severity, SourceError
 
+Progress = Callable[[str, int, int], None]      # what is being done, how much is done, how much there is
 SETTINGS_FILE = "forestall.yaml"
 
 
@@ -24,6 +26,10 @@ class Place:
     def fault(self, code: str, message: str, hint: str = "") -> SourceError:
         """An error about this page."""
         return SourceError([Problem(Location(str(self)), code, message, hint)])
+
+
+def quiet(_what: str, _done: int, _whole: int) -> None:
+    """Report no progress."""
 
 
 class Later(Exception):

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from forestall.adapters.sources.daily.declared import Daily
 from forestall.adapters.sources.http.described import Auth, AuthKind, HttpSettings
 from forestall.adapters.sources.http.ready import definition
 from forestall.adapters.sources.http.source import HttpSource
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Secret
 
+OF_THE_LOG = {"channel": "$.via.channel", "subject": "$.subject", "description": "$.description"}
 FIELDS = {"id": "$.id", "external_id": "$.external_id", "name": "$.name"}
 
 
@@ -22,7 +24,8 @@ class ZendeskSettings:
 
     `account` says which field of an organization names the account: id, external_id, name, or the key of a field of
     your own. `start` leaves out tickets that changed last before that day. `rate` is the most requests in a minute.
-    `metrics` maps metrics to our columns where the names differ. `url` replaces the address of the subdomain.
+    `metrics` maps metrics to our columns where the names differ. `daily` declares more metrics, of the log of tickets:
+    `opened` and `solved`. `url` replaces the address of the subdomain.
     """
 
     token: Secret
@@ -33,6 +36,7 @@ class ZendeskSettings:
     time_zone: str = "UTC"
     rate: int = 10
     metrics: dict[str, str] = field(default_factory=dict)
+    daily: Daily | None = None
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -56,8 +60,11 @@ class ZendeskSettings:
         path = FIELDS.get(self.account, f"$.organization_fields['{self.account}']")
         resources = {**ready.resources, "organizations": replace(
             organizations, texts={**organizations.texts, "account": path})}
+        if self.daily is not None:
+            tickets = resources["tickets"]
+            resources["tickets"] = replace(tickets, texts={**tickets.texts, **OF_THE_LOG})
         return replace(ready, url=url, auth=auth, resources=resources, start=self.start, rate=self.rate,
-                       metrics=self.metrics, time_zone=self.time_zone)
+                       metrics=self.metrics, daily=self.daily, time_zone=self.time_zone)
 
 
 class ZendeskSource(HttpSource):

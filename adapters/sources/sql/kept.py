@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow
 
 Mark = datetime | date | int | float | Decimal | str
 
+ROWS = 100_000       # in one table
 MOST_FILES = 30      # then they become one, without what was replaced
 _KINDS: dict[str, Callable[[str], Mark]] = {
     "datetime": datetime.fromisoformat, "date": date.fromisoformat, "int": int, "float": float, "Decimal": Decimal,
@@ -56,34 +58,34 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
             return None
 
-    def tables(self, state: State) -> Iterator[pyarrow.Table]:
-        """The rows that are kept, those that were read last at the end."""
+    def tables(self, state: State, since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
+        """The rows of these days, each as it was read last."""
         import pyarrow as pa
-        import pyarrow.parquet
 
-        for file in state.files:
-            with pyarrow.parquet.ParquetFile(self._folder / file) as parquet:
-                for batch in parquet.iter_batches(200_000):
+        if not state.files:
+            return
+        with (self._database() as connection,
+              connection.sql(self._latest(state.files, since, until)).to_arrow_reader(ROWS) as reader):
+            for batch in reader:
+                if batch.num_rows:
                     yield pa.Table.from_batches([batch])
 
-    def adding(self, state: State | None, tables: Iterator[pyarrow.Table], asked: date | None,
-               mark: Callable[[], Mark | None]) -> Iterator[pyarrow.Table]:
-        """The same tables; when the last is through, they are kept beside those of `state` (None: instead of all).
+    def add(self, state: State | None, tables: Iterator[pyarrow.Table], asked: date | None,
+            mark: Callable[[], Mark | None]) -> State:
+        """Keep these rows beside those of `state` (None: instead of all), when the last is through.
 
-        `asked`: the first day that anybody asks for now; what lies before it may go.
+        `asked`: the first day that anybody asks for now; what lies before it may go. `mark` is asked at the end.
         """
         import pyarrow.parquet
 
         self._folder.mkdir(parents=True, exist_ok=True)
         before = state.files if state is not None else ()
-        number = int(before[-1][5:-8]) + 1 if before else 1
-        path = self._folder / f"rows-{number:06}.parquet"
+        path = self._folder / _named(int(before[-1][5:-8]) + 1 if before else 1)
         begun, writer = path.with_suffix(".new"), None
         try:
             for table in tables:
                 writer = writer or pyarrow.parquet.ParquetWriter(begun, table.schema, compression="zstd")
                 writer.write_table(table)
-                yield table
             if writer is not None:
                 writer.close()
                 begun.replace(path)
@@ -95,21 +97,31 @@ class Kept:
         since = state.since if state is not None else asked
         if len(files) > MOST_FILES:
             files, since = (self._as_one(files, asked),), asked
-        self._put(State(since, mark(), files))
+        state = State(since, mark(), files)
+        self._put(state)
+        return state
 
     def _as_one(self, files: tuple[str, ...], asked: date | None) -> str:
+        one = _named(int(files[-1][5:-8]) + 1)
+        with self._database() as connection:
+            connection.execute(f"COPY ({self._latest(files, asked, None)}) TO {_text(str(self._folder / one))} "
+                               "(FORMAT parquet, COMPRESSION zstd)")
+        return one
+
+    def _latest(self, files: tuple[str, ...], since: date | None, until: date | None) -> str:
+        listed = ", ".join(_text(str(self._folder / file)) for file in files)
+        # one reading is as the database gave it, and need not be sorted
+        latest = "" if len(files) == 1 else """
+QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY filename DESC, file_row_number DESC) = 1"""
+        return f"""
+SELECT * EXCLUDE (filename, file_row_number)
+FROM read_parquet([{listed}], filename = true, file_row_number = true)
+WHERE as_of BETWEEN DATE '{since or date(1, 1, 1)}' AND DATE '{until or date(9999, 12, 31)}'{latest}"""
+
+    def _database(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        one = f"rows-{int(files[-1][5:-8]) + 1:06}.parquet"
-        listed = ", ".join(_text(str(self._folder / file)) for file in files)
-        with duckdb.connect(config={"temp_directory": str(self._folder / "spill")}) as connection:
-            connection.execute(f"""
-COPY (SELECT * EXCLUDE (filename, file_row_number)
-      FROM read_parquet([{listed}], filename = true, file_row_number = true)
-      WHERE as_of >= DATE '{asked or date(1, 1, 1)}'
-      QUALIFY row_number() OVER (PARTITION BY account, as_of ORDER BY filename DESC, file_row_number DESC) = 1)
-TO {_text(str(self._folder / one))} (FORMAT parquet, COMPRESSION zstd)""")
-        return one
+        return duckdb.connect(config={"temp_directory": str(self._folder / "spill"), "memory_limit": "1GB"})
 
     def _put(self, state: State) -> None:
         mark = None if state.mark is None else [type(state.mark).__name__, _written(state.mark)]
@@ -134,6 +146,10 @@ def rewound(mark: Mark) -> Mark:
 
 def _written(mark: Mark) -> str:
     return mark.isoformat() if isinstance(mark, date) else str(mark)
+
+
+def _named(number: int) -> str:
+    return f"rows-{number:06}.parquet"
 
 
 def _text(value: str) -> str:

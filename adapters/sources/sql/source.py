@@ -6,15 +6,20 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
+from forestall.adapters.sources.daily.checked import zone
+from forestall.adapters.sources.daily.declared import Daily
+from forestall.adapters.sources.daily.log import Wanted
+from forestall.adapters.sources.daily.metrics import DailyMetrics
 from forestall.adapters.sources.sql.kept import Kept, Mark, rewound
+from forestall.adapters.sources.sql.log import Happenings
 from forestall.adapters.sources.sql.statement import BadQuery, Statement, is_column, statement
 from forestall.adapters.sources.sql.ways import Adbc, Alchemy, Duck, NoDatabase, Reached, Way
-from forestall.adapters.sources.tables import EARLIEST, Batch, Headings, Layout, Place, TableSource
+from forestall.adapters.sources.tables import EARLIEST, Batch, Headings, Layout, Place, TableSource, ended
 from forestall.adapters.sources.values import Values
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem, Secret, SourceError
@@ -34,6 +39,8 @@ class SqlSettings:
     `url` is as SQLAlchemy has it, without a password; `secret_url` is the whole of it where it is a secret. `driver` is
     the Python package of an ADBC driver; without one, SQLAlchemy is used. `now`: the rows have no day, they say what is
     so when they are read. `incremental` is a column that grows whenever a row is written.
+    `daily`: the rows are happenings, each at the time `at`, and these are the metrics that are made of them; `clock` is
+    the time zone of times that do not say theirs.
     """
 
     query: str
@@ -46,15 +53,18 @@ class SqlSettings:
     metrics: dict[str, str] = field(default_factory=dict)
     now: bool = False
     incremental: str = ""
+    daily: Daily | None = None
+    at: str = "at"
+    clock: str = "UTC"
     options: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, Secret] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bool(self.url) == (self.secret_url is not None) and not self.driver:
             raise ValueError("it needs `url` or `secret_url`, and not both.", "Keep one of them.")
-        if self.now and self.incremental:
-            raise ValueError("`now` and `incremental` do not go together.",
-                             "Rows of now are always read as a whole: take `incremental` away.")
+        if bool(self.now) + bool(self.incremental) + (self.daily is not None) > 1:
+            raise ValueError("`now`, `incremental` and `daily` do not go together.",
+                             "Keep one: rows of now, rows that change, or happenings.")
 
 
 class SqlSource(TableSource):
@@ -70,6 +80,7 @@ class SqlSource(TableSource):
         self.rows_are_now = settings.now
         self._columns: tuple[str, ...] = ()
         self._read = Batch(0, ())
+        self._daily = DailyMetrics(name, settings.daily, metrics) if settings.daily else None
         self._mark: Mark | None = None          # the rows from here on are asked for
         self._highest: Mark | None = None       # and this far they went
         try:
@@ -80,12 +91,23 @@ class SqlSource(TableSource):
         if settings.incremental and not is_column(settings.incremental):
             raise self.settings_error("bad-query", f"`incremental` of the source {name} is no name of a column.",
                                       "Name a column of the query, which may be `x AS changed_at`.")
+        if zone(settings.clock) is None:
+            raise self.settings_error("unknown-time-zone", f"`clock` of the source {name} is no time zone: "
+                                      f"{settings.clock}.", "Write a region and a city, such as Europe/Berlin, or UTC.")
         if urlsplit(settings.url).password:
             raise self.settings_error("secret-in-file", f"`url` of the source {name} holds a password, and a secret "
                                       "never stands in a file.", 'Write `password: "${secret:NAME}"` beside it.')
 
+    def supplies(self) -> tuple[str, ...]:
+        """The metrics for which the query has a column, or which are declared."""
+        return super().supplies() if self._daily is None else self._daily.supplies()
+
     def snapshots(self, since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
         """Rows of days from `since` through `until`; those that have not changed come from the keep."""
+        if self._daily is not None:
+            yield from self._daily.snapshots(self._log, since, until)
+            self.noticed = self._daily.noticed
+            return
         if not self._settings.incremental or self._keep is None:
             yield from super().snapshots(since, until)
             return
@@ -95,11 +117,9 @@ class SqlSource(TableSource):
             state = None
         self._highest = state.mark if state is not None else None
         self._mark = None if self._highest is None else rewound(self._highest)
-        if state is not None:
-            yield from _within(kept.tables(state), since, until)
         # what is of a day to come stays kept for then: nobody will ask for it again
-        asked = super().snapshots(since if state is None else state.since, None)
-        yield from _within(kept.adding(state, asked, since, lambda: self._highest), since, until)
+        changed = super().snapshots(since if state is None else state.since, None)
+        yield from kept.tables(kept.add(state, changed, since, lambda: self._highest), since, until)
 
     def layouts(self) -> list[Layout]:
         """The columns of the query, which is asked without its rows."""
@@ -122,8 +142,8 @@ class SqlSource(TableSource):
 
     def _asked(self, layout: Layout, wanted: Statement, values: Mapping[str, object]) -> Iterator[Batch]:
         first = 0
-        with self._telling() as way:
-            for found, cells in way.pieces(wanted, values):
+        with self._telling() as way, ended(way.pieces(wanted, values)) as pieces:
+            for found, cells in pieces:
                 names = self._as_wanted(found)
                 layout = self.layout(PLACE, names) if not first else layout      # a name may be there twice
                 named = dict(zip(names, cells, strict=True))
@@ -133,6 +153,15 @@ class SqlSource(TableSource):
                 yield self._read
                 accounts = columns[0]
                 first += len(accounts.listed) if isinstance(accounts, Values) else len(accounts)
+
+    def _log(self, wanted: Wanted) -> Iterator[pyarrow.Table]:
+        settings = self._settings
+        called = Happenings(self.name, settings.account, settings.at, settings.clock,
+                            settings.daily.time_zone if settings.daily else "UTC")
+        values = self._values(wanted.since.date() if wanted.since else None,
+                              wanted.until.date() + timedelta(days=1) if wanted.until else None)
+        with self._telling() as way, ended(way.pieces(self._statement, values)) as pieces:
+            yield from called.tables(pieces, wanted.columns)
 
     def cell_problem(self, layout: Layout, row: int, heading: str, code: str, message: str, hint: str) -> Problem:
         """The problem with the number of the row and its account: the order of rows may differ the next time."""
@@ -212,20 +241,6 @@ class SqlSource(TableSource):
         extra = EXTRAS.get(package, package)
         return self.settings_error("missing-driver", f"the source {self.name} needs a package that is not installed: "
                                    f"{package}.", f"Install {extra}.")
-
-
-def _within(tables: Iterator[pyarrow.Table], since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
-    """The rows of the days asked for."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for table in tables:
-        if until is not None:
-            table = table.filter(pc.less_equal(table["as_of"], pa.scalar(until)))
-        if since is not None:
-            table = table.filter(pc.greater_equal(table["as_of"], pa.scalar(since)))
-        if table.num_rows:
-            yield table
 
 
 def _with_password(url: str, password: str) -> str:

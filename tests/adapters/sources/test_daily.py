@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
+from forestall.adapters.sources.daily import metrics
 from forestall.adapters.sources.daily.declared import KINDS, Daily, DailyMetric, Measure, look_back
 from forestall.adapters.sources.daily.log import Wanted
 from forestall.adapters.sources.daily.metrics import DailyMetrics
@@ -321,3 +322,15 @@ def test_a_declaration_that_the_catalogue_contradicts_is_refused():
                      "daily counts one day (`per: day` in rules/metrics.yaml), and `days: 7` counts several.",
                      "names dayly, not a supplied metric.", "Did you mean daily?"):
         assert sentence in said
+
+
+def test_a_column_that_is_always_empty_is_told():
+    said = noticed(rows_of(("a", at(0), "login")), declared={"x": DailyMetric(Measure.LATEST, of="props.paln")})
+    # the catalogue of this test has `x` as a text
+    assert ["has nothing in props.paln, which `metrics` names." in one for one in said] == [True]
+
+
+def test_a_full_disk_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(metrics, "MEMORY", "1MB")
+    with pytest.raises(SourceError, match=r"the log of the source product cannot be counted .* Make room on the disk"):
+        noticed(made_up(1) * 20)

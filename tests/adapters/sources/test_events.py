@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from forestall.adapters.sources import event_files
 from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measure
+from forestall.adapters.sources.event_files import LogFiles
 from forestall.adapters.sources.events import EventsSettings, EventsSource, Format
 from forestall.engine.cli.main import main
 from forestall.engine.model.catalogue import Metric
@@ -157,6 +159,38 @@ def test_groups_of_rows_of_other_times_are_not_read(tmp_path, monkeypatch):
         read.extend(row_groups), whole(self, size, row_groups=row_groups, columns=columns))[1])
     found = told(source(tmp_path, "log.parquet", forget_after=7), date(2026, 3, 1), date(2026, 3, 3))
     assert (found, read) == (EXPECTED, [2])
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl.gz"])
+def test_a_text_is_read_once_and_kept_in_a_form_that_is_quick_to_read(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(event_files, "WORTH_IT", 0)
+    opened: list[str] = []
+    batches = LogFiles._batches
+    monkeypatch.setattr(LogFiles, "_batches", lambda self, layout, since, until: (
+        opened.append(layout.place.shown), batches(self, layout, since, until))[1])
+
+    def put(events: list[tuple]) -> None:
+        text = (csv_text(events) if name.endswith("csv") else json_lines(events)).encode()
+        (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+
+    def asked(since: date | None = None) -> tuple[list[tuple], int, int]:
+        opened.clear()
+        made = EventsSource("product", EventsSettings(name, DECLARED), METRICS, tmp_path, tmp_path / "keep")
+        return told(made, since), len(opened), len(made.noticed)
+
+    put(EVENTS)
+    assert asked() == (EXPECTED, 1, 1)
+    assert asked() == (EXPECTED, 0, 1)
+    later = [one for one in EXPECTED if one[1] == date(2026, 3, 3)]
+    assert asked(date(2026, 3, 3)) == (later, 0, 1)
+    put(EVENTS[:4])
+    assert asked() == ([one for one in EXPECTED if one not in later], 1, 1)
+    (copy,) = (tmp_path / "keep").rglob("*.parquet")
+    copy.write_bytes(b"spoilt")
+    assert asked() == ([one for one in EXPECTED if one not in later], 1, 1)
+    for damaged in (copy.read_bytes()[:60], b""):
+        copy.write_bytes(damaged)
+        assert asked()[1] == 1
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """A declared HTTP source against a server on this machine: pages, who asks, what changed, and every bad answer."""
 
 import base64
+import sqlite3
 from datetime import UTC, date, datetime
 
 import pytest
 from far_sides.server import Said
 
+from forestall.adapters.sources.http import kept
 from forestall.adapters.sources.http.described import (
     Auth,
     AuthKind,
@@ -392,3 +394,63 @@ def test_a_path_that_is_no_json_path(far_side):
     made = source(far_side, resource=companies(paging=Paging(PagingKind.LINK, next="next page")))
     with pytest.raises(SourceError, match="`resources` of the source crm: next page is no JSON path"):
         made.supplies()
+
+
+def test_it_says_how_far_it_is(far_side):
+    told = []
+    far_side.answers = by_cursor
+    made = source(far_side, resource=companies(paging=PAGINGS["cursor"][0]))
+    made.progress = lambda *how_far: told.append(how_far)
+    said(made)
+    assert told == [("crm: pages of companies", 1, 2), ("crm: pages of companies", 2, 3),
+                    ("crm: pages of companies", 3, 3)]
+
+
+def test_odd_signs_and_numbers_do_no_harm(far_side):
+    far_side.answers = lambda asked: Said(
+        b'{"data": [{"id": 1, "seats": 1e999, "segment": "\\ud800 and \\ud83d\\ude00", "seen": 1767225600}]}')
+    (row,) = said(source(far_side))
+    assert (row["seats_total"], row["segment"]) == (None, "? and \U0001f600")
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"seats": 10**400}, "record 1: seats_total ($.seats) holds 100000000000000000000000000000000000000… where a"),
+    ({"seen": 10**400}, "record 1: seen ($.seen) holds 100000000000000000000000000000000000000… where a time belongs"),
+    ({"seen": "0001-01-01T00:00:00+14:00"}, 'record 1: seen ($.seen) holds "0001-01-01T00:00:00+14:00" where a time'),
+    ({"segment": {"a": 1}}, 'record 1: segment ($.segment) holds {"a": 1} where a text belongs.'),
+    ({"opt_out": "maybe"}, 'record 1: email_opt_out ($.opt_out) holds "maybe" where a flag belongs.'),
+], ids=["number", "time", "zone", "text", "flag"])
+def test_values_that_cannot_be(far_side, given, sentence):
+    far_side.answers = lambda asked: Said({"data": [COMPANIES[0] | given]})
+    assert sentence in failure(source(far_side))
+
+
+def test_two_records_with_one_id_are_refused(far_side):
+    far_side.answers = lambda asked: Said({"data": [COMPANIES[0], COMPANIES[1] | {"id": 1}]})
+    assert failure(source(far_side)) == "crm /v2/companies page 1: two different records of this page have the $.id 1."
+
+
+def test_an_answer_in_ever_smaller_pieces_ends_in_time(far_side, pauses):
+    far_side.answers = lambda asked: Said({"data": COMPANIES}, drip=0.02)
+    assert failure(source(far_side, timeout=0.1, retries=0)) == (
+        "crm /v2/companies page 1: no whole answer came within 0.1 seconds.")
+
+
+def test_a_keep_that_another_process_has_is_left_alone(far_side, tmp_path, monkeypatch):
+    far_side.answers = lambda asked: Said({"data": COMPANIES})
+    made = source(far_side, tmp_path)
+    said(made)
+    monkeypatch.setattr(kept, "PATIENCE", 0.01)
+    other = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert failure(made) == "crm: what was fetched cannot be kept (database is locked)."
+    other.execute("ROLLBACK")
+    other.close()
+    assert len(said(made)) == 7
+
+
+def test_values_that_are_kept_as_they_are_may_become_texts(far_side):
+    far_side.answers = lambda asked: Said({"data": [COMPANIES[0] | {"tags": ["a", "ä"]}]})
+    resource = Resource("companies", records="$.data", texts={"key": "$.id"}, values={"segment": "$.tags"},
+                        times={"seen": "$.seen"})
+    assert said(source(far_side, resource=resource))[0]["segment"] == '["a","ä"]'

@@ -1,19 +1,23 @@
 """A query to rows per account and day: SQLite, DuckDB and a real PostgreSQL, by SQLAlchemy and by ADBC."""
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measure
 from forestall.adapters.sources.sql import kept, ways
 from forestall.adapters.sources.sql.source import SqlSource
 from forestall.adapters.sources.tables import TableSource
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError
+from forestall.engine.settings import open_source, read_settings
 
 CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for name, kind in {
     "logins": Kind.NUMBER, "mrr": Kind.NUMBER, "segment": Kind.TEXT, "opted_out": Kind.FLAG, "renewal": Kind.DATE,
@@ -146,9 +150,8 @@ def test_what_is_kept_is_thrown_away_when_the_query_changes_and_after_a_failure(
                                            "'new', day, 1, 1, '', 0, NULL, changed_at FROM usage"), **settings)
     assert {row["account"] for row in rows(other)} == {"bolt", "new"}
     state = (keep / "state.json").read_text()
-    reading = source(tmp_path, **settings).snapshots(None, None)
-    next(reading)
-    reading.close()
+    damaged = QUERY.replace("logins,", "CASE logins WHEN 11 THEN 'x' ELSE 1 END AS logins,")
+    assert "row 3" in refusal(source(tmp_path, damaged, **settings))
     assert (keep / "state.json").read_text() == state
     (keep / "state.json").write_text("half a")
     assert len(rows(source(tmp_path, **settings))) == 3
@@ -163,7 +166,7 @@ def test_many_readings_become_one_file(tmp_path, monkeypatch):
         execute(f"INSERT INTO usage (account, day, logins, changed_at) VALUES "
                 f"('acme', '2026-01-06', {number}, '2026-02-0{number + 1} 12:00:00')")
         found = rows(source(tmp_path, url="sqlite:///book.db", incremental="changed_at", keep=keep), date(2026, 1, 6))
-        assert found[-1]["logins"] == number
+        assert {row["account"]: row["logins"] for row in found} == {"acme": number, "bolt": None}
     assert len(list(keep.iterdir())) <= 4
 
 
@@ -282,3 +285,50 @@ def test_rows_stay_on_the_server_until_they_are_wanted(tmp_path, postgresql_serv
         asked = connection.execute("SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'").fetchall()
     assert any(query.startswith("FETCH FORWARD ") for (query,) in asked), asked
     assert sum(table.num_rows for table in tables) == 4000
+
+
+# --- rows that are happenings
+
+LOG = """
+CREATE TABLE log (who {text}, happened timestamp, name {text}, who_did_it {text});
+INSERT INTO log VALUES ('acme', '2026-01-05 09:00', 'login', 'ann'), ('acme', '2026-01-05 23:30', 'login', 'bob'),
+  ('acme', '2026-01-06 10:00', 'export', 'ann'), ('bolt', '2026-01-06 10:00', 'login', 'cy');
+"""
+DAILY = Daily({"logins": DailyMetric(Measure.COUNT, ("login",)),
+               "mrr": DailyMetric(Measure.DISTINCT, of="user", days=2)}, time_zone="Europe/Berlin")
+
+
+def test_happenings_become_daily_metrics(tmp_path, database):
+    database.execute("DROP TABLE IF EXISTS log;" + LOG.format(text="text"))
+    query = "SELECT who, happened, name, who_did_it AS \"user\" FROM log WHERE happened >= {{ since }} ORDER BY who"
+    read = source(tmp_path, query, account="who", at="happened", daily=DAILY, **database.settings)
+    assert read.supplies() == ("logins", "mrr")
+    found = {(row["account"], row["as_of"].day): (row["logins"], row["mrr"])
+             for row in rows(read, date(2026, 1, 5), date(2026, 1, 6))}
+    assert found == {("acme", 5): (1.0, 1.0), ("acme", 6): (1.0, 2.0), ("bolt", 6): (1.0, 1.0)}
+
+
+@pytest.mark.parametrize(("query", "expected"), [
+    ("SELECT 'a' AS account, 'noon' AS at, 'login' AS name, 'x' AS user",
+     'source crm, row 1: at holds "noon" where a time belongs.'),
+    ("SELECT NULL AS account, '2026-01-05' AS at, 'login' AS name, 'x' AS user",
+     "source crm, row 1: account is empty. Leave such rows out: `WHERE account IS NOT NULL`."),
+    ("SELECT 'a' AS account, '2026-01-05' AS at, 'login' AS nam, 'x' AS user",
+     "source crm: there is no column name for `daily`. Did you mean nam?"),
+    ("SELECT 'a' AS account, '2026-01-05' AS day", "source crm: there is no column at for `at`."),
+])
+def test_happenings_that_cannot_be_read(book, query, expected):
+    assert expected in refusal(source(book, query, url="sqlite:///book.db", daily=DAILY))
+
+
+def test_the_configurations_of_the_page(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "source-sql.md").read_text("utf-8")
+    metrics = {name: Metric(name, Kind.NUMBER, Location("rules/metrics.yaml", 1, 1))
+               for name in ("logins_14d", "seats_active_14d")}
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        (tmp_path / "forestall.yaml").write_text(block)
+        settings = read_settings(tmp_path)
+        (described,) = settings.sources
+        assert open_source(settings, described, metrics).name == described.name

@@ -6,7 +6,9 @@ import pytest
 from far_sides.server import Said
 from far_sides.zendesk import Zendesk, organization, ticket, user
 
+from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measure
 from forestall.adapters.sources.http.zendesk import ZendeskSettings, ZendeskSource
+from forestall.adapters.sources.text.declared import Texts
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError
@@ -205,3 +207,33 @@ def test_settings_that_cannot_be(settings):
 
 def test_the_address_is_that_of_the_subdomain():
     assert ZendeskSettings(token=Secret("T"), subdomain="acme").described().url == "https://acme.zendesk.com"
+
+
+def test_more_metrics_of_the_same_tickets(far_side, zendesk):
+    daily = Daily({"chats_30d": DailyMetric(Measure.COUNT, ("opened",), where={"channel": ("chat",)}, days=30),
+                   "solved_7d": DailyMetric(Measure.COUNT, ("solved",), days=7),
+                   "same_issue_30d": DailyMetric(Measure.REPEATS, ("opened",), of="text.issue", days=30)},
+                  text=Texts(("subject", "description"), subject="subject"), today=True)
+    catalogue = CATALOGUE | {name: Metric(name, Kind.NUMBER, Location("rules/metrics.yaml", 1, 1))
+                             for name in daily.metrics}
+    zendesk.records["tickets"][0] |= {"subject": "Export fails"}
+    zendesk.records["tickets"][1] |= {"subject": "RE: exports are failing again!", "via": {"channel": "chat"}}
+    settings = ZendeskSettings(token=Secret("ZENDESK_TOKEN"), url=far_side.url, email="me@acme.example", daily=daily)
+    made = ZendeskSource("support", settings, catalogue, None)
+    assert made.supplies() == ("open_tickets", "urgent_open_tickets", "oldest_open_ticket_days", "tickets_7d",
+                               "tickets_30d", "reopened_tickets_90d", "first_reply_hours_30d", "satisfaction_90d",
+                               "bad_ratings_90d", "last_ticket_on", "chats_30d", "solved_7d", "same_issue_30d")
+    rows = said(made)
+    assert len({(row["account"], row["as_of"]) for row in rows}) == len(rows)
+    assert by_day(rows, "1", "open_tickets")[8] == 1
+    assert by_day(rows, "1", "chats_30d")[8] == 1
+    assert by_day(rows, "1", "solved_7d")[8] == 1
+    assert by_day(rows, "1", "same_issue_30d")[8] == 2
+    assert [str(one) for one in made.noticed if "tickets belong" in one.message] == [
+        "support: 1 of 4 tickets belong to no organization with an account and are left out."]
+
+
+def test_a_column_that_the_log_does_not_have(far_side):
+    daily = Daily({"open_tickets": DailyMetric(Measure.DISTINCT, of="prioriti", days=30)})
+    with pytest.raises(SourceError, match="names prioriti, which is no column of its log. Did you mean priority"):
+        ZendeskSource("support", ZendeskSettings(Secret("T"), subdomain="acme", daily=daily), CATALOGUE, None)

@@ -5,9 +5,11 @@ It stands here as if somebody had installed it; tests/conformance/test_kit.py pu
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from forestall.engine.model.ports import Location, Secret, SourceError
+from forestall.engine.model.ports import Location, Problem, Secret, Severity, SourceError
 from forestall.engine.model.tables import arrow_type
 
 counter = itertools.count()
@@ -36,15 +38,26 @@ class FaultySettings:
 class FaultySource:
     Settings = FaultySettings
     keeps = True
+    supplies_at_once = True
 
     def __init__(self, name, settings, metrics, folder, keep):
         self.name, self.settings, self.metrics = name, settings, metrics
         self.file, self.fault, self.keep = folder / settings.path, settings.fault, keep
 
+        if self.fault == "network when made":
+            self.knock()
+
+    @staticmethod
+    def knock():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 9), timeout=1):
+            pass
+
     def __repr__(self):
         return f"<faulty {self.settings.token.reveal()}>" if self.fault == "secret in its text" else "<faulty>"
 
     def supplies(self):
+        if self.fault == "network at once":
+            self.knock()
         try:
             there = pq.read_schema(self.file).names
         except (OSError, pa.ArrowException) as error:
@@ -64,6 +77,9 @@ class FaultySource:
                 table = self.inside(table, since, until)
             if table.num_rows or self.fault == "empty tables":
                 yield self.spoilt(table, number)
+            if self.fault == "notices something":
+                self.noticed = (Problem(Location(self.settings.path), "odd", "a row is odd.", "Mend it.",
+                                        Severity.WARNING),)
             if self.fault == "crashes half-way":
                 raise IndexError("list index out of range")
         if self.fault == "crashes on nothing" and not self.whole().num_rows:

@@ -44,7 +44,8 @@ class ParquetStand(Stand):
 
 class JsonLinesStand(Stand):
     adapter = "jsonl"
-    many = 100_000      # every line is an object of Python's first: a million take some ten seconds
+    may_be_empty = False
+    many = 20_000       # every line is an object of Python's first: a million take some ten seconds
     memory = 96 << 20
 
     def put(self, facts):
@@ -65,7 +66,7 @@ class FilePerDayStand(Stand):
 
     adapter = "csv"
     days = 8
-    many = 100_000      # in ten files; CsvStand asks for a million
+    many = 20_000       # CsvStand asks for a million
     memory = 96 << 20
 
     def put(self, facts):

@@ -36,17 +36,17 @@ class MailboxSettings:
     """What stands in forestall.yaml below the source.
 
     `path` is an mbox file or a Maildir. `account` is what of the sender names the account. `ours` are domains whose
-    letters do not count. `time_zone` is where a day begins and ends.
+    letters do not count. `time_zone` is where a day begins and ends; left out, Forestall fills in that of the project.
     """
 
     path: str
     account: Account = Account.DOMAIN
     ours: tuple[str, ...] = ()
-    time_zone: str = "UTC"
+    time_zone: str = ""
 
     def __post_init__(self) -> None:
         try:
-            ZoneInfo(self.time_zone)
+            ZoneInfo(self.time_zone or "UTC")
         except (ValueError, OSError, KeyError):
             raise ValueError(f"`time_zone` is no time zone: {self.time_zone}.",
                              "Write a region and a city, such as Europe/Berlin.") from None
@@ -63,7 +63,7 @@ class MailboxSource:
         self._settings = settings
         self._metrics = metrics
         self._place = folder / settings.path
-        self._zone = ZoneInfo(settings.time_zone)
+        self._zone = ZoneInfo(settings.time_zone or "UTC")
         self._ours = frozenset(one.lower().lstrip("@") for one in settings.ours)
 
     def supplies(self) -> tuple[str, ...]:
