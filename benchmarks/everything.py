@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PARTS = ("pass_100k", "deliveries", "latest_day", "whole_history", "rule_engines", "compile_rules", "check_500",
-         "webhooks", "reload", "simulate", "events", "commands", "mood")
+         "webhooks", "reload", "simulate", "events", "import_rows", "commands", "mood")
 
 
 def main() -> int:

@@ -11,7 +11,10 @@ _EACH = 5       # more are told in one sentence
 
 
 def unsupplied(settings: Settings, catalogue: Catalogue) -> tuple[Problem, ...]:
-    """A warning for each; nothing where a source would have to be opened to tell, or cannot be read."""
+    """A warning for each, and what contradicts the catalogue in the settings of a source.
+
+    Nothing where a source would have to be opened to tell, or cannot be read.
+    """
     metrics = {metric.name: metric for metric in catalogue.supplied()}
     found: set[str] = set()
     for described in settings.sources:
@@ -19,7 +22,13 @@ def unsupplied(settings: Settings, catalogue: Catalogue) -> tuple[Problem, ...]:
             kind, _ = prepared(described, SOURCES)
             if not getattr(kind, "supplies_at_once", False):
                 return ()
-            source = open_source(settings, described, metrics)
+        except ForestallError:      # whoever reads the settings says so
+            return ()
+        try:
+            source = open_source(settings, described, metrics)      # which reads nothing yet
+        except ForestallError as error:
+            return tuple(error.problems)
+        try:
             if not getattr(source, "supplies_at_once", False):      # these settings lead further than others
                 return ()
             found.update(source.supplies())

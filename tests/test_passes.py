@@ -17,56 +17,26 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
+from projects import write_files, write_shipped
 
 from forestall.engine.detect.manifest import read_manifest
 from forestall.engine.errors import ForestallError, SettingsError, SourceError, UsageError
 from forestall.engine.model.delivery import DeliveryStatus, MessageKind
 from forestall.engine.model.state import Decisions, State
 from forestall.engine.model.trigger import Existing
-from forestall.engine.runtime import PassReport, Project, import_history, open_project, passes
-from forestall.engine.sample.files import write_sample
-from forestall.engine.score.evaluate import Evaluator
+from forestall.engine.runtime import PassReport, import_history, open_project, passes
 from forestall.engine.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = date(2026, 2, 23)
 DAYS = [FIRST + timedelta(days=number) for number in range(4)]
 
-SETTINGS = """
-sources:
-  customers: {adapter: csv, path: data/accounts.csv}
-  product: {adapter: csv, path: data/usage/*.csv}
-channels:
-  email: {adapter: email, server: "smtp.example.com:587", sender: cs@example.com}
-  slack: {adapter: slack, url: "${secret:SLACK_URL}"}
-  webhook: {adapter: webhook}
-destinations:
-  crm: {channel: webhook, url: https://crm.example.com/hooks/cs}
-  in_app: {channel: webhook, url: https://app.example.com/hooks/messages}
-  cs_leads: {channel: slack, to: "#cs-leads"}
-people:
-  mina: {name: Mina, email: mina@example.com, slack: U024BE7LA}
-  tomas: {name: Tomas, email: tomas@example.com, slack: U024BE7LB}
-  luis: {name: Luis, email: luis@example.com, slack: U024BE7LC}
-  dana: {name: Dana, email: dana@example.com, slack: U024BE7LD}
-  robin: {name: Robin, email: robin@example.com}
-time_zone: Europe/Berlin
-delivery: rehearsal
-"""
 pytestmark = pytest.mark.xdist_group("test_passes")      # its fixtures serve the whole file
-_EVALUATORS: dict[str, Evaluator] = {}
-
-
-def opened(folder: Path) -> Project:
-    """The project; the queries of one rulebook are compiled once for all tests."""
-    project = open_project(folder)
-    evaluator = _EVALUATORS.setdefault(project.rulebook.digest, project.evaluator)
-    return replace(project, evaluator=evaluator)
 
 
 def one(folder: Path, day: date, *, send: bool, existing: Existing | None = None) -> PassReport:
     """One pass in a process of its own, as far as its state goes."""
-    with passes(opened(folder), send=send, existing=existing) as running:
+    with passes(open_project(folder), send=send, existing=existing) as running:
         return running.one(day)
 
 
@@ -83,11 +53,7 @@ def comparable(decisions: Decisions) -> Decisions:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project before its first pass; tests copy it."""
-    folder = tmp_path_factory.mktemp("sample") / "project"
-    shutil.copytree(ROOT / "rules", folder / "rules")
-    (folder / "forestall.yaml").write_text(SETTINGS)
-    write_sample(folder, seed=7, accounts=40, first=date(2026, 1, 5), days=60)
-    return folder
+    return write_shipped(tmp_path_factory.mktemp("sample") / "project", accounts=40, days=60)
 
 
 @pytest.fixture
@@ -177,7 +143,7 @@ def test_a_dry_run_writes_nothing_at_all(days: Days) -> None:
 
 def test_a_dry_run_of_some_days_is_what_sending_them_would_be(days: Days, project: Path) -> None:
     before = tree(project)
-    with passes(opened(project), send=False) as running:
+    with passes(open_project(project), send=False) as running:
         dry = [running.one(day) for day in DAYS]
     assert tree(project) == before
     assert [comparable(report.decided.decisions) for report in dry] == [
@@ -188,10 +154,10 @@ def test_a_dry_run_of_some_days_is_what_sending_them_would_be(days: Days, projec
 
 def test_an_import_beforehand_changes_nothing_about_the_days(days: Days, project: Path) -> None:
     """The files speak of days to come as well; a pass uses what had been said by the end of its day."""
-    collected, history = import_history(opened(project))
+    collected, history = import_history(open_project(project))
     assert (history.through, [source.source for source in collected]) == (date(2026, 3, 5), ["customers", "product"])
     once = tree(project)
-    again, _ = import_history(opened(project))
+    again, _ = import_history(open_project(project))
     assert [source.arrived.new for source in again] == [0, 0]
     assert tree(project) == once
     report = one(project, FIRST, send=False)
@@ -227,7 +193,7 @@ def test_a_broken_source_stops_the_first_pass_before_anything_is_written(project
     assert [str(problem.location).split("/")[-1] for problem in said.value.problems] == ["2026-02.csv:4:25"]
     assert "many" in said.value.problems[0].message
     with pytest.raises(SourceError):
-        import_history(opened(project))
+        import_history(open_project(project))
     assert tree(project) == before
 
 
@@ -294,11 +260,7 @@ c,2026-01-03,Crow,cat@crow.example,10
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A project of three accounts that turn cold on three days."""
-    folder = tmp_path / "small"
-    for name, text in SMALL.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
+    return write_files(tmp_path / "small", SMALL)
 
 
 def january(number: int) -> date:
@@ -316,16 +278,16 @@ def told(report: PassReport) -> list[str]:
 
 
 def test_existing_is_for_the_first_pass_only(small: Path) -> None:
-    with passes(opened(small), send=False, existing=Existing.RECORD) as running:
+    with passes(open_project(small), send=False, existing=Existing.RECORD) as running:
         reports = [running.one(january(number)) for number in (1, 2)]
     assert [told(report) for report in reports] == [["a recorded"], ["b opened"]]
-    with passes(opened(small), send=False, existing=Existing.OPEN) as running:
+    with passes(open_project(small), send=False, existing=Existing.OPEN) as running:
         assert told(running.one(january(1))) == ["a opened"]
 
 
 def test_existing_ends_with_the_first_pass_also_for_accounts_that_are_seen_later(small: Path) -> None:
     edit(small / "rules/playbook.yaml", "trigger: cold", "tier: critical")
-    with passes(opened(small), send=False, existing=Existing.RECORD) as running:
+    with passes(open_project(small), send=False, existing=Existing.RECORD) as running:
         reports = [running.one(january(number)) for number in (1, 2, 3)]
     assert [set(told(report)) for report in reports] == [{"a recorded"}, {"b opened"}, {"c opened"}]
 
@@ -360,7 +322,7 @@ def test_recorded_at_first_only_news_is_sent_live(small: Path, servers: "Servers
 def test_a_day_to_come_is_refused_live(small: Path, servers: "Servers") -> None:
     """Else every pass until then would be one of the past."""
     go_live(small, servers)
-    tomorrow = opened(small).today() + timedelta(days=1)
+    tomorrow = open_project(small).today() + timedelta(days=1)
     with pytest.raises(UsageError, match="has not come yet"):
         one(small, tomorrow, send=True, existing=Existing.OPEN)
     assert not (small / ".forestall").exists()

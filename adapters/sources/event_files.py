@@ -46,6 +46,7 @@ class Names:
 class LogFiles:
     """The files of one reader. `copies` are kept of those that are slow to read, `written` says how they are written.
 
+    A file that is named after a day later than `through` is not opened: somebody may be writing it.
     `nameless` is how many rows of the last reading have no account (a list of one number), `seen` which of the wanted
     columns any file has.
     """
@@ -54,6 +55,7 @@ class LogFiles:
     names: Names
     copies: Copies | None = None
     written: tuple[str, ...] = ()
+    through: date | None = None
     nameless: list[int] = field(default_factory=lambda: [0])
     seen: set[str] = field(default_factory=set)
 
@@ -66,7 +68,8 @@ class LogFiles:
         for place in places:
             # a file that is named after a day holds what came in on it: of that day, and of earlier ones
             if place.day is not None and ((since is not None and place.day < since - A_DAY)
-                                          or (until is not None and place.day > until + A_DAY)):
+                                          or (until is not None and place.day > until + A_DAY)
+                                          or (self.through is not None and place.day > self.through)):
                 continue
             yield from self._of_file(place, copied[place], wanted, since, until)
         if self.copies is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from forestall.adapters.sources.csv import CsvSettings, CsvSource
 from forestall.adapters.sources.daily.checked import did_you_mean, zone
@@ -102,10 +103,12 @@ class EventsSource:
         columns = (*wanted.columns, "id") if self._settings.id else wanted.columns
         wanted = Wanted(columns, wanted.since, wanted.until)
         found = self._found()
+        zone = ZoneInfo(self._settings.time_zone or "UTC")
         for files, places in found:
+            files.through = None if self._settings.today else datetime.now(zone).date() - timedelta(days=1)
             yield from files.tables(wanted, places)
         read = [files for files, places in found if places]
-        for column in columns:
+        for column in columns if wanted.since is None else ():      # the last weeks need not have what there once was
             if all(column not in files.seen for files in read) and any(files.seen for files in read):
                 raise self._missing(column, found)
 
@@ -125,6 +128,9 @@ class EventsSource:
                 nothing = error
         if not found and nothing is not None:
             raise nothing
+        if not any(places for _, places in found):
+            raise self._wrong("no-file", f"`path` of the source {self.name} finds files, and none whose name says how "
+                              "it is written.", "Say it: `format: csv`, `jsonl` or `parquet`.")
         return found
 
     def _readers(self, folder: Path, keep: Path | None) -> dict[Format, FileSource]:

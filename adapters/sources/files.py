@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from forestall.adapters.sources import places, remote
+from forestall.adapters.sources.remembered import remember, remembered, version
 from forestall.adapters.sources.tables import Headings, Layout, Place, TableSource, did_you_mean
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Problem, Secret, SourceError
@@ -40,14 +41,16 @@ class FileSource(TableSource):
     """A source whose facts stand in files, here or where fsspec reaches."""
 
     endings: ClassVar[tuple[str, ...]]
-    keeps = True      # copies of what was fetched from elsewhere
+    keeps = True      # copies of what was fetched from elsewhere, and what took long to find out
+    reads_all = False      # to know the columns of a file it must be read to its end
 
     def __init__(self, name: str, settings: TableSettings, metrics: Mapping[str, Metric], folder: Path,
                  keep: Path | None = None) -> None:
         super().__init__(name, Headings(settings.account, settings.as_of, settings.metrics), metrics)
         self._settings = settings
-        self._folder = folder
-        self._far = remote.Remote(name, settings.path, settings.options, settings.secrets, self.endings, keep) \
+        self._folder, self._keep = folder, keep
+        copies = keep / "files" if keep is not None else None
+        self._far = remote.Remote(name, settings.path, settings.options, settings.secrets, self.endings, copies) \
             if remote.is_url(settings.path) else None
         self._headings: dict[Place, tuple[str, ...]] = {}
         if self._far is not None:
@@ -60,7 +63,14 @@ class FileSource(TableSource):
     def layouts(self) -> list[Layout]:
         """Every file with its columns; what has not changed is not opened twice."""
         found = self.files()
-        self._headings = {place: self._headings.get(place) or self._read_headings(place) for place in found}
+        known = {version(place): headings for place, headings in self._headings.items()}
+        asked = repr(self._wanted) if self.reads_all and self._keep is not None and len(found) > 1 else ""
+        if asked and self._keep is not None:
+            known = remembered(self._keep, asked) | known
+        self._headings = {place: known.get(version(place)) or self._read_headings(place) for place in found}
+        now = {version(place): headings for place, headings in self._headings.items()}
+        if asked and self._keep is not None and now != known:
+            remember(self._keep, asked, now)
         if not any(self._headings.values()):
             raise self.file_error(found[0], "empty-file", "the file is empty.",
                                   "It needs a row for each account and day.")

@@ -31,13 +31,13 @@ class JsonLinesSource(FileSource):
     """One or several files of JSON lines, plain or compressed."""
 
     Settings = JsonLinesSettings
+    reads_all = True
     endings = tuple(f"{kind}{ending}" for kind in (".jsonl", ".ndjson") for ending in ("", *COMPRESSED))
 
     def __init__(self, name: str, settings: JsonLinesSettings, metrics: Mapping[str, Metric], folder: Path,
                  keep: Path | None = None) -> None:
         super().__init__(name, settings, metrics, folder, keep)
-        wanted = [settings.account, settings.as_of,
-                  *(settings.metrics.get(metric, metric) for metric in metrics)]
+        wanted = [settings.account, settings.as_of, *settings.metrics.values()]
         self._deeper = [heading for heading in wanted if "." in heading]
 
     def headings(self, place: Place) -> tuple[str, ...]:

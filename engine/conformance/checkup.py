@@ -162,7 +162,7 @@ class _Visit:
         if not self.seen:
             self._fails = "it says nothing of these days"
             raise NotAsked("it says nothing of these days; --days looks at others")
-        return f"{len(self.supplies)} metrics, each in the type of its kind"
+        return "every metric in the type of its kind, and no row without account or day"
 
     def _many(self) -> str:
         said = (f"{sum(count for count, _ in self.seen.values()):,} rows in tables of up to {self._largest:,}, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from statistics import median
 
 import duckdb
@@ -76,7 +77,7 @@ def drifts(history: History, catalogue: Catalogue, until: date, lately: int = LA
     found: dict[str, list[Problem]] = {}
     with session() as connection, history.files_sound():
         metrics = sql.stored(catalogue.supplied(), files)
-        _look(connection, sql.parquet([manifest.accounts]), sql.parquet(files), metrics, since, until)
+        _look(connection, manifest.accounts, sql.parquet(files), metrics, since, until)
         for source in sorted(asked):
             found[source] = list(_of_source(connection, source, metrics, until, lately))
     return {source: list(_shortly(problems)) for source, problems in found.items() if problems}
@@ -97,18 +98,18 @@ def _shortly(problems: Sequence[Problem]) -> Iterator[Problem]:
                                         f"{', '.join(others[:NAMED])}{more}.")
 
 
-def _look(connection: duckdb.DuckDBPyConnection, accounts: str, arrivals: str, metrics: Sequence[Metric], since: date,
+def _look(connection: duckdb.DuckDBPyConnection, file: Path, arrivals: str, metrics: Sequence[Metric], since: date,
           until: date) -> None:
-    """The table `looked_at`: of some accounts, what each source said last of each day."""
-    (count,) = connection.execute(f"SELECT count(*) FROM {accounts}").fetchone() or (0,)
+    """The table `looked_at`: of some of the accounts in `file`, what each source said last of each day."""
+    (count,) = connection.execute(f"SELECT count(*) FROM {sql.parquet([file])}").fetchone() or (0,)
     stretches = [""]
     if count > ACCOUNTS:
         each = ACCOUNTS // STRETCHES
         starts = [number * (count - each) // (STRETCHES - 1) for number in range(STRETCHES)]
         wanted = ", ".join(str(place) for start in starts for place in (start, start + each - 1))
         names = [row[0] for row in connection.execute(
-            f"SELECT account FROM (SELECT account, row_number() OVER (ORDER BY account) - 1 AS place FROM {accounts}) "
-            f"WHERE place IN ({wanted}) ORDER BY account").fetchall()]
+            f"SELECT account FROM read_parquet({text(str(file))}, file_row_number = true) "
+            f"WHERE file_row_number IN ({wanted}) ORDER BY account").fetchall()]      # the file is sorted by account
         stretches = [f" AND account BETWEEN {text(first)} AND {text(last)}"
                      for first, last in zip(names[::2], names[1::2], strict=True)]
     cells = "".join(f", {sql.cell(metric)}" for metric in metrics)

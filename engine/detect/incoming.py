@@ -167,8 +167,8 @@ def sentences(source: str, left: LeftOut, door: Door) -> Iterator[Problem]:
                       "Nothing, if that is meant.")
     if left.repeated:
         noun = "an account and day" if left.repeated == 1 else f"{left.repeated:,} pairs of account and day"
-        yield warning("rows-disagree", f"several rows of {noun} say different things ({left.repeated_of}, for example): "
-                      "the row that was read last counts.",
+        yield warning("rows-disagree", f"several rows of {noun} say different things ({left.repeated_of}, for "
+                      "example): the row that was read last counts.",
                       "Keep one of them, or let two sources say what belongs together.")
     if left.late:
         yield warning(FUTURE_ROWS, f"{_amount(left.late, 'row')} of days after {door.until} {_were(left.late)} left "

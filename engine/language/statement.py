@@ -7,7 +7,7 @@ again and again; so the time grows with the new columns only. Layers become text
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,12 @@ from ibis.expr import operations as ops
 AT_ONCE = 40            # columns that are compiled together, and remembered together
 REMEMBERED = 256        # such groups
 QUOTED = re.compile(r"""["`](layer [a-z]+)["`]""")
+
+
+def quoted(names: Iterable[str], dialect: str) -> tuple[str, ...]:
+    """Names as the engine takes them as they are written."""
+    mark = "`" if dialect in ("pyspark", "databricks", "bigquery") else '"'
+    return tuple(mark + name.replace(mark, mark * 2) + mark for name in names)
 
 
 class _SparkOptions(Config):      # type: ignore[misc]  # Ibis publishes no types

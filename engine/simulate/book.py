@@ -10,6 +10,7 @@ from pyarrow import compute
 from forestall.engine.detect.history import History
 from forestall.engine.errors import Location, UsageError
 from forestall.engine.language.nearest import did_you_mean
+from forestall.engine.language.statement import quoted
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.evaluation import Value
 from forestall.engine.model.expression import Kind
@@ -60,9 +61,10 @@ def _rows(evaluator: Evaluator, history: History, asked: Asked, metrics: set[str
     catalogue, engine = evaluator.rulebook.catalogue, evaluator.engine
     supplied = sorted(name for name in metrics if catalogue.metrics[name].supplied)
     columns = ["account", *supplied]
+    shown = ", ".join(quoted(columns, engine.dialect))
     found: dict[str, Row] = {}
     with engine.reading(history, catalogue, asked.last, asked.last) as reading:
-        table = reading.rows(f"SELECT * FROM history WHERE day = {to_epoch(asked.last)}").select(columns)
+        table = reading.rows(f"SELECT {shown} FROM history WHERE day = {to_epoch(asked.last)}")
     found |= {row["account"]: row for row in table.to_pylist()}
     days = dict.fromkeys(found, asked.last)
     with engine.reading(history, catalogue, asked.first, asked.last) as reading:
@@ -72,8 +74,9 @@ def _rows(evaluator: Evaluator, history: History, asked: Asked, metrics: set[str
         accounts = ended["account"].to_pylist()
         with engine.reading(history, catalogue, asked.first, asked.last, accounts) as reading:
             reading.lend("wanted", ended)
-            table = reading.rows("SELECT * FROM history WHERE (account, day) IN (SELECT account, day FROM wanted)")
-        found |= {row["account"]: row for row in table.select(columns).to_pylist()}
+            table = reading.rows(
+                f"SELECT {shown} FROM history WHERE (account, day) IN (SELECT account, day FROM wanted)")
+        found |= {row["account"]: row for row in table.to_pylist()}
         days |= {account: from_epoch(day) for account, day in zip(accounts, ended["day"].to_pylist(), strict=True)}
     computed = sorted(metrics - set(supplied))
     if computed:

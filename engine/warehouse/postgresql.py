@@ -22,8 +22,8 @@ from forestall.engine.warehouse.client import WarehouseError, problem_of
 PATIENCE = 10       # seconds for a connection
 NO_TABLE, NO_RIGHT = "42P01", "42501"
 KEPT_OUT = ("password authentication failed", "no password supplied", "FATAL:  role ", "no pg_hba.conf entry")
-# For one transaction, so that it is right behind a pooler too. Compiling our long expressions to machine code would take
-# longer than working them out.
+# For one transaction, so that it is right behind a pooler too. To compile our long expressions to machine code would
+# take longer than to work them out.
 FOR_US = "SET LOCAL timezone TO 'UTC'; SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'"
 INTEGERS, FLOATS, NUMERIC, TEXTS, UUID = (20, 21, 23), (700, 701), 1700, (25, 1043, 1042, 19), 2950
 TYPES: Mapping[int, pyarrow.DataType] = {

@@ -16,6 +16,7 @@ from forestall.engine.detect.history import History, Progress, connect, days_dig
 from forestall.engine.detect.in_place import HistoryInPlace
 from forestall.engine.detect.manifest import Manifest
 from forestall.engine.detect.said import Said
+from forestall.engine.language.statement import quoted
 from forestall.engine.model.catalogue import Catalogue
 from forestall.engine.model.decision_log import DayRead
 from forestall.engine.model.warehouse import Warehouse
@@ -54,9 +55,9 @@ class TableHistory(HistoryInPlace):
     @cached_property
     def table(self) -> view.Table:
         """The table and its columns, as the warehouse says. WarehouseError when it is not what forestall.yaml says."""
-        quoted = view.quoted(self.warehouse.table, self.client.dialect)
+        name = ".".join(quoted(self.warehouse.table, self.client.dialect))
         with self.client.asking() as asking:
-            found = asking.rows(f"SELECT * FROM {'.'.join(quoted)} LIMIT 0", {}, {}).schema
+            found = asking.rows(f"SELECT * FROM {name} LIMIT 0", {}, {}).schema
         table = view.Table(self.warehouse, dict(zip(found.names, found.types, strict=True)), self.client.dialect)
         checks.columns(table)
         return table
@@ -160,7 +161,7 @@ class TableHistory(HistoryInPlace):
         if not metrics:
             return {}
         numbers = ", ".join(str(view.number_of(day)) for day in days)
-        counts = "".join(f", count({view.quoted((name,), self.client.dialect)[0]})" for name in metrics)
+        counts = "".join(f", count({quoted((name,), self.client.dialect)[0]})" for name in metrics)
         with self.in_place(catalogue, min(days), max(days)) as reading:
             found = reading.rows(f"SELECT day{counts} FROM history WHERE day IN ({numbers}) GROUP BY day")
         columns = [column.to_pylist() for column in found.columns]

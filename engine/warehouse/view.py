@@ -112,12 +112,6 @@ def from_number(day: int) -> date:
     return EPOCH + timedelta(days=day)
 
 
-def quoted(names: Iterable[str], dialect: str) -> tuple[str, ...]:
-    """Names as the engine takes them as they are written."""
-    mark = "`" if dialect in ("pyspark", "databricks", "bigquery") else '"'
-    return tuple(mark + name.replace(mark, mark * 2) + mark for name in names)
-
-
 def history(table: Table, catalogue: Catalogue, gone_after: int, first: date, last: date, *, chosen: bool) -> str:
     """The query that is the view: only the days from `first` through `last`, dates as days since 1970."""
     if table.warehouse.holds is Holds.ARRIVALS:
@@ -189,7 +183,7 @@ def _filled(table: Table, catalogue: Catalogue, gone_after: int, first: date, la
     empty = before.select(account=before["account alive"], day=ibis.literal(number_of(since) - 1, "int64"),
                           **{metric.name: ibis.null(TYPES[metric.kind]) for metric in metrics})
     known = _known(arrived.union(empty), metrics)
-    known = known.join(alive, known.account == known_account(alive))
+    known = known.join(alive, known.account == alive["account alive"])
     spans = known.select(
         *(column for column in known.columns if column not in ("account alive", "until", "next")),
         begin=ibis.greatest(known.day, known.first_day, number_of(first)),
@@ -205,11 +199,6 @@ def _filled(table: Table, catalogue: Catalogue, gone_after: int, first: date, la
         **{metric.name: _aged(days, metric) if metric in metrics else ibis.null(TYPES[metric.kind])
            for metric in catalogue.supplied()})
     return Statement.of(_said(aged, catalogue, first, last), table.dialect, {"layer below": spread}).text
-
-
-def known_account(alive: Any) -> Any:
-    """The account of a row of `alive`."""
-    return alive["account alive"]
 
 
 def _alive(table: Table, gone_after: int, first: date, last: date, *, chosen: bool) -> Any:

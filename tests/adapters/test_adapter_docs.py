@@ -116,6 +116,11 @@ SlackChannel("a", SlackChannel.Settings(Secret("X")), Path())
 WebhookChannel("a", WebhookChannel.Settings(), Path())
 FolderChannel("a", FolderChannel.Settings(), Path())
 AppriseChannel("a", AppriseChannel.Settings(Secret("X")), Path())
+from forestall.adapters.sources.http.source import HttpSource
+from forestall.adapters.sources.http.stripe import StripeSource
+from forestall.adapters.sources.http.zendesk import ZendeskSource
+StripeSource("a", StripeSource.Settings(Secret("X")), {}, Path())
+ZendeskSource("a", ZendeskSource.Settings(Secret("X"), subdomain="acme"), {}, Path())
 heavy = {"pyarrow", "httpx", "slack_sdk", "markdown_it", "standardwebhooks", "jinja2", "sqlalchemy", "duckdb",
          "apprise", "requests", "fsspec"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 from forestall.engine.model.outcome import AnswerKind
 from forestall.engine.runtime import open_project
@@ -73,9 +74,7 @@ def facts(account: str, csm: str, mrr: int, heats: list[int], first: int = 1) ->
 def decided(tmp_path_factory: pytest.TempPathFactory, forestall) -> Path:
     """Two passes: acme is cold since the second, zenith cool since the first."""
     folder = tmp_path_factory.mktemp("alerts") / "project"
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    write_files(folder, FILES)
     (folder / "facts.csv").write_text(HEAD + "".join(facts(name, *told) for name, told in TOLD.items()))
     for day in (1, 2):
         assert forestall("run", "--project", folder, "--day", on(day), "--send").code == 0

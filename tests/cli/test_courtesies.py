@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 from forestall.engine.intervene import quiet
 from forestall.engine.intervene.worker import leaves_at
@@ -54,10 +55,7 @@ delivery: rehearsal
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    return write_files(tmp_path, FILES)
 
 
 def facts(project: Path, rows: dict[int, dict[str, tuple[object, object]]]) -> None:

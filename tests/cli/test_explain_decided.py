@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 FIRST = date(2026, 1, 1)
 FILES = {
@@ -79,9 +80,7 @@ def facts(series: list[tuple[object, ...]], account: str = "acme", segment: str 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    write_files(folder, FILES)
     (folder / "facts.csv").write_text(HEAD + facts(COLD))
     return folder
 

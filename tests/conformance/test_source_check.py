@@ -98,7 +98,8 @@ def test_what_it_says_is_calm(project, asked, forestall):
 
 def test_what_the_source_notices_is_shown(project, asked, forestall):
     assert [one["message"] for one in asked("notices something", code=0)["noticed"]] == ["a row is odd."]
-    assert "noticed   facts.parquet: a row is odd. Mend it." in forestall("source", "check", "facts", "--project", project).out
+    done = forestall("source", "check", "facts", "--project", project)
+    assert "noticed   facts.parquet: a row is odd. Mend it." in done.out
 
 
 def test_nothing_in_these_days_is_no_fault(project, asked):

@@ -11,31 +11,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from projects import write_shipped
 
 from forestall.engine.intervene import many
 from forestall.engine.model.delivery import OutboxRow
 from forestall.engine.model.filled import Filled
 from forestall.engine.runtime import open_project, passes
-from forestall.engine.sample.files import write_sample
 from forestall.engine.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 2, 23)
-SETTINGS = """
-sources:
-  customers: {adapter: csv, path: data/accounts.csv}
-  product: {adapter: csv, path: data/usage/*.csv}
-channels:
-  email: {adapter: email, server: "smtp.example.com:587", sender: cs@example.com}
-  slack: {adapter: slack, url: "${secret:SLACK_URL}"}
-  webhook: {adapter: webhook}
-destinations:
-  crm: {channel: webhook, url: https://crm.example.com/hooks/cs}
-  in_app: {channel: webhook, url: https://app.example.com/hooks/messages}
-  cs_leads: {channel: slack, to: "#cs-leads"}
-people: {mina: {name: Mina, email: mina@example.com, slack: U024BE7LA}}
-delivery: rehearsal
-"""
 
 pytestmark = pytest.mark.xdist_group("test_many")      # its fixtures serve the whole file
 
@@ -43,11 +28,7 @@ pytestmark = pytest.mark.xdist_group("test_many")      # its fixtures serve the 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project before its first pass."""
-    folder = tmp_path_factory.mktemp("sample") / "project"
-    shutil.copytree(ROOT / "rules", folder / "rules")
-    (folder / "forestall.yaml").write_text(SETTINGS)
-    write_sample(folder, seed=7, accounts=30, first=date(2026, 1, 5), days=50)
-    return folder
+    return write_shipped(tmp_path_factory.mktemp("sample") / "project", accounts=30, days=50)
 
 
 def sent(folder: Path) -> tuple[list[OutboxRow], dict[str, bytes]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 from forestall.engine.errors import Problem
 from forestall.engine.score.engine import DuckDb
@@ -73,16 +74,10 @@ b,2026-01-01,Bolt,ben@bolt.example,90
 }
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
-    write(folder, FILES)
+    write_files(folder, FILES)
     return folder
 
 
@@ -97,7 +92,7 @@ def rules(number: int) -> dict[str, str]:
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The process that judges; one for all tests, because it takes a while to start."""
     folder = tmp_path_factory.mktemp("settings")
-    write(folder, FILES)
+    write_files(folder, FILES)
     running = Judge(read_settings(folder), "duckdb")
     yield running
     running.close()

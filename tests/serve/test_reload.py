@@ -7,19 +7,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 from forestall.engine.errors import RulesError
 from forestall.engine.serve.judge import Judge
 from forestall.engine.serve.snapshot import snapshot
 from forestall.engine.settings import read_settings
-from serve.conftest import FILES, Running, reloading, rules, write
+from serve.conftest import FILES, Running, reloading, rules
 
 WATCHED = pytest.mark.parametrize("watched", [True, False], ids=["watched", "polling only"])
 
 
 def digest(files: dict[str, str], place: Path) -> str:
     """The hash of a whole set."""
-    write(place, files)
+    write_files(place, files)
     found = snapshot(place).digest
     shutil.rmtree(place)
     return found
@@ -39,9 +40,9 @@ def in_force(running: Running, number: int) -> bool:
 @WATCHED
 def test_written_in_place(project: Path, tmp_path: Path, judge: Judge, watched: bool) -> None:
     with reloading(project / "rules", project / ".forestall", judge, watched) as running:
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.until(lambda: in_force(running, 0))
-        write(project / "rules", rules(1))
+        write_files(project / "rules", rules(1))
         running.until(lambda: in_force(running, 1))
     assert set(running.ever_in_force()) <= whole(tmp_path, 2)
     assert running.shelf.rejected() is None
@@ -65,7 +66,7 @@ def test_swapped_by_a_link_as_kubernetes_does(tmp_path: Path, project: Path, jud
     mount.mkdir()
 
     def publish(number: int) -> None:
-        write(mount / f"..version_{number}", rules(number))
+        write_files(mount / f"..version_{number}", rules(number))
         (mount / "..data_tmp").symlink_to(f"..version_{number}")
         os.replace(mount / "..data_tmp", mount / "..data")
         if number:
@@ -95,7 +96,7 @@ def test_replaced_by_a_git_checkout(project: Path, tmp_path: Path, judge: Judge,
     git("rm", "-r", "rules")
     git("commit", "-m", "without rules")
     git("checkout", "-b", "other", "main")
-    write(project / "rules", rules(0))
+    write_files(project / "rules", rules(0))
     git("commit", "-am", "two")
     git("checkout", "main")
     with reloading(project / "rules", project / ".forestall", judge, watched) as running:
@@ -116,7 +117,7 @@ def test_a_folder_that_is_removed_and_made_anew(project: Path, tmp_path: Path, j
     with reloading(project / "rules", project / ".forestall", judge, watched) as running:
         for number in (0, 1):
             shutil.rmtree(project / "rules")
-            write(project / "rules", rules(number))
+            write_files(project / "rules", rules(number))
             running.until(lambda number=number: in_force(running, number))      # type: ignore[misc]
     assert set(running.ever_in_force()) <= whole(tmp_path, 2)
 
@@ -137,10 +138,10 @@ def test_a_set_that_is_half_written_is_not_taken(project: Path, tmp_path: Path, 
 def test_a_set_in_pieces_is_refused_until_it_is_whole(project: Path, tmp_path: Path, judge: Judge) -> None:
     new = rules(0)
     with reloading(project / "rules", project / ".forestall", judge) as running:
-        write(project / "rules", {"triggers.yaml": new["triggers.yaml"]})
+        write_files(project / "rules", {"triggers.yaml": new["triggers.yaml"]})
         running.until(lambda: running.shelf.rejected() is not None)
         assert not in_force(running, 0)
-        write(project / "rules", {"metrics.yaml": new["metrics.yaml"]})
+        write_files(project / "rules", {"metrics.yaml": new["metrics.yaml"]})
         running.until(lambda: in_force(running, 0))
         running.until(lambda: running.shelf.rejected() is None)
     assert set(running.ever_in_force()) <= whole(tmp_path, 1)
@@ -211,7 +212,7 @@ def test_losing_more_than_half_must_be_confirmed(project: Path, judge: Judge) ->
     triggers = "\ntriggers:\n  cold: {when: heat < 30}\n"
     playbook = FILES["rules/playbook.yaml"].replace("[cold, hot, tepid]", "cold")
     with reloading(project / "rules", project / ".forestall", judge) as running:
-        write(project / "rules", {"triggers.yaml": triggers, "playbook.yaml": playbook})
+        write_files(project / "rules", {"triggers.yaml": triggers, "playbook.yaml": playbook})
         running.until(lambda: running.shelf.rejected() is not None)
         (problem,) = running.reports.told[-1]
         assert problem.message == "2 of 3 triggers are gone at once, more than half: hot, tepid."
@@ -236,7 +237,7 @@ def test_what_editors_leave_beside_is_no_change(project: Path, judge: Judge) -> 
         for name in (".triggers.yaml.swp", "triggers.yaml~", "#triggers.yaml#", ".#triggers.yaml", "4913"):
             (project / "rules" / name).write_text("half")
         running.reloader.look()
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.until(lambda: in_force(running, 0))
     assert running.events("rules-rejected") == []
 
@@ -247,12 +248,12 @@ def test_rules_that_cannot_be_compiled_are_taken_back(project: Path) -> None:
     with closing(judge), reloading(project / "rules", project / ".forestall", judge) as running:
         before = running.reloader.current
         judge._dialect = "nobody's"
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.until(lambda: running.shelf.rejected() is not None)
         assert running.reloader.current is running.reloader.for_a_pass() is before
         assert [problem.code for problem in running.reports.told[0]] == ["not-compiled"]
         judge._dialect = "duckdb"
-        write(project / "rules", rules(1))
+        write_files(project / "rules", rules(1))
         running.until(lambda: in_force(running, 1))
         running.until(lambda: running.shelf.in_force() == running.reloader.current.digest)
         assert running.reloader.for_a_pass() is running.reloader.current
@@ -263,13 +264,13 @@ def test_rules_that_cannot_be_compiled_are_taken_back(project: Path) -> None:
 
 def test_after_a_restart_the_last_good_set_is_in_force(project: Path, judge: Judge) -> None:
     with reloading(project / "rules", project / ".forestall", judge) as running:
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.until(lambda: in_force(running, 0))
     (project / "rules" / "weights.yaml").write_text("signals: {")
     with reloading(project / "rules", project / ".forestall", judge) as running:
         assert in_force(running, 0)
         assert [event["event"] for event in running.events()] == ["rules-rejected", "last-good"]
-        write(project / "rules", rules(1))
+        write_files(project / "rules", rules(1))
         running.until(lambda: in_force(running, 1))
 
 

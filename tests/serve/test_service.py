@@ -16,12 +16,13 @@ import httpx
 import pytest
 from called import called
 from jsonschema import Draft7Validator
+from projects import write_files
 
 from forestall.engine.runtime import PassReport, Project, passes
 from forestall.engine.serve.judge import Judge
 from forestall.engine.settings import read_settings
 from forestall.engine.store import Store
-from serve.conftest import FILES, LONG, Running, reloading, rules, write
+from serve.conftest import FILES, LONG, Running, reloading, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = date(2026, 1, 1)
@@ -47,7 +48,7 @@ def test_alerts_cooldowns_and_waiting_plays_survive_a_reload(project: Path, judg
         report = one(running, project, FIRST)
         assert told(report) == ["a cold opened"]
         assert [row.delivery.kind.value for row in report.rows] == ["email"]
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.until(lambda: "trigger_0" in running.triggers)
         assert told(one(running, project, FIRST + timedelta(days=1))) == [], "the alert is open and stays so"
         report = one(running, project, FIRST + timedelta(days=3))
@@ -55,7 +56,7 @@ def test_alerts_cooldowns_and_waiting_plays_survive_a_reload(project: Path, judg
         with (project / "facts.csv").open("a") as facts:
             facts.write("a,2026-01-05,Acme,ann@acme.example,60\na,2026-01-06,Acme,ann@acme.example,10\n")
         assert told(one(running, project, FIRST + timedelta(days=4))) == ["a cold cleared"]
-        write(project / "rules", rules(1))
+        write_files(project / "rules", rules(1))
         running.until(lambda: "trigger_1" in running.triggers)
         report = one(running, project, FIRST + timedelta(days=5))
         assert report.decided.true["cold"] == 1
@@ -66,7 +67,7 @@ def test_a_pass_keeps_the_rules_that_it_began_with(project: Path, judge: Judge) 
     with reloading(project / "rules", project / ".forestall", judge) as running:
         made = running.reloader.current
         with passes(Project(read_settings(project), made.rulebook, made.evaluator), send=True) as some:
-            write(project / "rules", rules(0))
+            write_files(project / "rules", rules(0))
             running.until(lambda: "trigger_0" in running.triggers)
             report = some.one(FIRST)
         assert set(report.decided.true) == {"cold", "hot", "tepid"}
@@ -144,7 +145,7 @@ def test_it_passes_reloads_and_ends_when_asked(project: Path) -> None:
         port = running.says("Answers are taken at 127.0.0.1:").rstrip(".").rsplit(":", 1)[1]
         assert httpx.post(f"http://127.0.0.1:{port}/done").text == "nobody listens for callbacks here\n"
         assert "2 accounts, 1 alerts opened, 0 closed, 1 messages sent." in running.says("Pass of")
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.says("New rules are in force: 4 triggers and 1 plays")
         (project / "rules" / "triggers.yaml").write_text("triggers:\n  cold: {when: haet < 30}\n")
         running.says("The rules in rules are not taken over. What is in force stays so: 4 triggers")
@@ -225,7 +226,7 @@ def test_there_is_one_service_for_a_project(project: Path) -> None:
         assert (second.returncode, second.stderr) == (1, (
             ".forestall: another `forestall serve` runs for this project. End it first, or leave it to its work. "
             "[served-already]\n"))
-        write(project / "rules", {
+        write_files(project / "rules", {
             "triggers.yaml": "triggers:\n  cold: {when: heat < 30}\n",
             "playbook.yaml": FILES["rules/playbook.yaml"].replace("[cold, hot, tepid]", "cold")})
         running.says("2 of 3 triggers are gone at once")
@@ -241,7 +242,7 @@ def test_the_process_that_judges_may_die(project: Path) -> None:
         for child in children(running.process.pid):
             if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
                 os.kill(child, signal.SIGKILL)
-        write(project / "rules", rules(0))
+        write_files(project / "rules", rules(0))
         running.says("New rules are in force: 4 triggers")
         assert running.end() == 0
 

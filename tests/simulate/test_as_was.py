@@ -17,6 +17,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
+from projects import write_files
 
 from forestall.engine.cli.main import cli
 from forestall.engine.errors import ForestallError
@@ -107,10 +108,7 @@ def decide(folder: Path, *days: str) -> None:
 
 
 def written(folder: Path) -> Path:
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+    return write_files(folder, FILES)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
+from projects import write_files
 
 from forestall.engine.cli.main import cli
 from forestall.engine.errors import ForestallError
@@ -137,12 +138,6 @@ def on(day: int) -> str:
     return str(BEGIN + timedelta(days=day))
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-
-
 def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@example.com", *words], check=True,
                    capture_output=True)
@@ -156,7 +151,7 @@ def value(steps: dict[int, object], day: int) -> object:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base is committed, the candidate is in the working tree. Tests only read it."""
     folder = tmp_path_factory.mktemp("compared")
-    write(folder, FILES)
+    write_files(folder, FILES)
     with (folder / "facts.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["account", "as_of", "account_name", "contact_email", "csm", "mrr", "segment", "heat", "logins",
@@ -172,7 +167,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "--quiet")
     git(folder, "add", "rules")
     git(folder, "commit", "--quiet", "--message", "base")
-    write(folder, CANDIDATE)
+    write_files(folder, CANDIDATE)
     assert forestall("history", "import", "--project", folder).code == 0
     return folder
 
@@ -331,7 +326,7 @@ def test_nothing_changes_where_nothing_changed(project: Path, simulate: Simulate
 
 def test_another_score_moves_accounts_between_tiers(project: Path, simulate: Simulate, tmp_path: Path) -> None:
     rules = Path(shutil.copytree(project / "rules", tmp_path / "rules"))
-    write(tmp_path, {"rules/weights.yaml": FILES["rules/weights.yaml"].replace("60-100", "70-100").replace(
+    write_files(tmp_path, {"rules/weights.yaml": FILES["rules/weights.yaml"].replace("60-100", "70-100").replace(
         "30-59", "30-69")})
     told = simulate("--base", project / "rules", "--rules", rules, "--format", "json").document
     moves = {(one["base"], one["candidate"]): one["accounts"] for one in told["tier_moves"]}
@@ -401,7 +396,7 @@ def test_the_working_tree_is_not_touched(project: Path, simulate: Simulate) -> N
 def test_a_base_that_does_not_load_is_said_and_the_candidate_is_told_alone(
         project: Path, simulate: Simulate, tmp_path: Path) -> None:
     rules = Path(shutil.copytree(project / "rules", tmp_path / "rules"))
-    write(tmp_path, {"rules/triggers.yaml": CANDIDATE["rules/triggers.yaml"].replace("score < 45", "scorn < 45")})
+    write_files(tmp_path, {"rules/triggers.yaml": CANDIDATE["rules/triggers.yaml"].replace("score < 45", "scorn < 45")})
     done = simulate("--base", rules, "--format", "json")
     told = done.document
     assert done.code == 0
@@ -425,7 +420,7 @@ def test_what_the_service_accepted_last_is_the_base_that_nobody_need_name(
         project: Path, tmp_path: Path, found: dict) -> None:
     folder = tmp_path / "project"
     shutil.copytree(project, folder)
-    write(tmp_path / "old", FILES)
+    write_files(tmp_path / "old", FILES)
     shelf = Shelf(folder / ".forestall" / "rules")
     kept = snapshot(tmp_path / "old" / "rules")
     shelf.keep(kept)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from projects import write_files
 
 FILES = {
     "rules/metrics.yaml": """
@@ -35,9 +36,4 @@ delivery: rehearsal
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A small project before its first pass. Accounts 20 to 29 are cold."""
-    folder = tmp_path / "project"
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+    return write_files(tmp_path / "project", FILES)

@@ -30,11 +30,11 @@ def problems(source: str, daily: Daily, metrics: Mapping[str, Metric]) -> list[P
     for name, declared in daily.metrics.items():
         there = metrics.get(name)
         if there is None:
-            found.append(_fault(
-                "unknown-metric", f"`metrics` of the source {source} names {name}, not a supplied metric.",
-                did_you_mean(name, metrics) or "Add it to rules/metrics.yaml, or take it out here."))
+            found.append(_fault("unknown-metric",
+                                f"`metrics.{name}` of the source {source} is no metric that a source supplies.",
+                                did_you_mean(name, metrics) or "Add it to rules/metrics.yaml, or take it out here."))
         else:
-            found += [_fault("wrong-measure", f"`metrics` of the source {source}: {name} {said}", cure)
+            found += [_fault("wrong-measure", f"`metrics.{name}` of the source {source}: {said}", cure)
                       for said, cure in _mistakes(declared, there)]
     return found + _of_text(source, daily)
 
@@ -71,10 +71,10 @@ def _mistakes(declared: DailyMetric, metric: Metric) -> Iterator[tuple[str, str]
     """What the catalogue contradicts; the rest is checked where the declaration is made."""
     measure, kinds = declared.measure, KINDS[declared.measure]
     if metric.kind not in kinds:
-        yield (f"is a {metric.kind} in rules/metrics.yaml, and `measure: {measure}` gives a {kinds[0]}.",
+        yield (f"it is a {metric.kind} in rules/metrics.yaml, and `measure: {measure}` gives a {kinds[0]}.",
                f"Write `kind: {kinds[0]}` there, or measure something else.")
     if metric.per_day and (declared.days or 1) > 1 and measure is not Measure.LATEST:
-        yield (f"counts one day (`per: day` in rules/metrics.yaml), and `days: {declared.days}` counts several.",
+        yield (f"it counts one day (`per: day` in rules/metrics.yaml), and `days: {declared.days}` counts several.",
                "Take `per: day` away there, or `days` here.")
 
 

@@ -93,8 +93,8 @@ class Daily:
 
     `time_zone` is where a day ends; empty: that of forestall.yaml. An account has a row for every day from its first
     event through `forget_after` days after its last, and never beyond the last day of the log as a whole: then it is
-    the log that is silent. `today`: whether the day asked for last counts already, although it is not over. `text`: what
-    is read out of words in the log, as columns `text.…` beside its own.
+    the log that is silent. `today`: whether the day asked for last counts already, although it is not over. `text`:
+    what is read out of words in the log, as columns `text.…` beside its own.
     """
 
     metrics: dict[str, DailyMetric]

@@ -113,8 +113,9 @@ def write_facts(connection: duckdb.DuckDBPyConnection, facts: Facts, since: int,
                        f"FROM log JOIN accounts ON accounts.name = log.account WHERE day <= {last}")
     connection.execute("DROP TABLE log")
     columns = "".join(f", {expression} AS {name}" for expression, name in facts.by_expression.items())
-    connection.execute(f"CREATE TABLE facts AS SELECT * FROM (SELECT account, greatest(coded.day, {before}) AS day{columns} "
-                       f"FROM coded GROUP BY account, greatest(coded.day, {before})) ORDER BY account, day")
+    connection.execute("CREATE TABLE facts AS SELECT * FROM ("
+                       f"SELECT account, greatest(coded.day, {before}) AS day{columns} FROM coded "
+                       f"GROUP BY account, greatest(coded.day, {before})) ORDER BY account, day")
     for statement, table in facts.tables.items():
         made = statement.replace(FROM_DAY, str(since - table.reach + 1))
         connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM ({made}) ORDER BY account")

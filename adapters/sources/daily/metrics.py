@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-MEMORY = "1GB"      # for DuckDB; what is more goes to a temporary file
+MEMORY = "1GB"        # for DuckDB; what is more goes to a temporary file
+MOST_THREADS = 4      # each of them needs its share of the memory
 
 
 class DailyMetrics:
@@ -160,7 +162,8 @@ class _database:
         import duckdb
 
         self._connection = duckdb.connect(str(self._folder / "log.db"), config={
-            "temp_directory": str(self._folder / "spilled"), "memory_limit": MEMORY})
+            "temp_directory": str(self._folder / "spilled"), "memory_limit": MEMORY,
+            "threads": min(os.cpu_count() or 1, MOST_THREADS)})
         self._connection.execute("SET enable_progress_bar = false")
         return self._connection
 

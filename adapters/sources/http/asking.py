@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from forestall.adapters.sources.http.auth import Credentials
-from forestall.adapters.sources.http.described import Api
+from forestall.adapters.sources.http.described import Api, AuthKind
 from forestall.adapters.sources.http.troubles import Later, Place, Refusal, setting_error
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Asker:
         self._base = _checked(source, api)
         self._credentials = Credentials(source, api.auth, self._token)
         self._asked: deque[float] = deque()
-        self._client: httpx.Client | None = None
+        self._transport: httpx.HTTPTransport | None = None
 
     def address(self, path: str) -> str:
         """A path of the API as an address; one that already is an address stays."""
@@ -61,11 +61,23 @@ class Asker:
             return path
         return self._base + path.lstrip("/")
 
+    def bare(self, url: str) -> str:
+        """An address without our key: some APIs put it into the links that they give, and links are kept."""
+        import httpx
+
+        auth = self._api.auth
+        if auth is None or auth.kind is not AuthKind.KEY or auth.sent_as != "parameter":
+            return url
+        try:
+            return str(httpx.URL(url).copy_remove_param(auth.name))
+        except (httpx.InvalidURL, ValueError):
+            return self._credentials.scrubbed(url)
+
     def close(self) -> None:
         """Let go of the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
 
     def get(self, url: str, params: Mapping[str, str], place: Place) -> Answer:
         """The answer to one question. Refusal when the far side refuses it, SourceError when there is none."""
@@ -84,9 +96,14 @@ class Asker:
         import httpx
 
         carried = self._credentials.carried()
-        # Parameters of the address stay: a link to the next page has all that it needs.
-        asked = httpx.URL(url).copy_merge_params({**params, **carried.params})
-        headers = {"Accept": "application/json", "User-Agent": AGENT, **self._api.headers, **carried.headers}
+        try:
+            # Parameters of the address stay: a link to the next page has all that it needs.
+            asked = httpx.URL(url).copy_merge_params({**params, **carried.params})
+        except (httpx.InvalidURL, ValueError):
+            raise place.fault("http-page", "the link to this page is no address.",
+                              "Correct `next` of `paging`: it must lead to the next address.") from None
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": AGENT,
+                   **self._api.headers, **carried.headers}
         response, body = self._through(httpx.Request("GET", asked, headers=headers), place)
         if response.status_code == 401 and self._credentials.renew():
             raise Later("http-refused", "the answer is 401, also with a new token",
@@ -121,9 +138,11 @@ class Asker:
         import httpx
 
         self._take_turn()
+        request.extensions["timeout"] = httpx.Timeout(self._api.timeout).as_dict()
         end = time.monotonic() + self._api.timeout
         try:
-            response = self._way_out().send(request, stream=True)
+            response = self._way_out().handle_request(request)
+            response.request = request
             try:
                 return response, _within(response.iter_bytes(), end, self._api.timeout)
             finally:
@@ -181,14 +200,14 @@ class Asker:
             pause(60.0 - (now - self._asked.popleft()))
         self._asked.append(time.monotonic())
 
-    def _way_out(self) -> httpx.Client:
+    def _way_out(self) -> httpx.HTTPTransport:
         import httpx
 
-        if self._client is None:
-            # No proxy, cookie jar of others or .netrc from the surroundings decides who gets our token.
-            self._client = httpx.Client(timeout=self._api.timeout, verify=_trust(), trust_env=False,
-                                        follow_redirects=False)
-        return self._client
+        if self._transport is None:
+            # Not httpx.Client: that would write every address with its key into the log, and let a proxy or .netrc of
+            # the surroundings decide who gets our token.
+            self._transport = httpx.HTTPTransport(verify=_trust(), trust_env=False)
+        return self._transport
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import ClassVar
 from forestall.adapters.sources.daily.declared import Daily
 from forestall.engine.model.ports import Secret
 
+NOTHING = ""               # the path of a list that is not asked for and has no records
 ID = "id"                  # the column of every resource that tells its records apart
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 from forestall.adapters.sources.http.asking import Answer, Asker
-from forestall.adapters.sources.http.described import Api, PagingKind, Resource
+from forestall.adapters.sources.http.described import NOTHING, Api, PagingKind, Resource
 from forestall.adapters.sources.http.kept import Kept, Reached, moment_of
 from forestall.adapters.sources.http.paging import Turn, Walk, written_time
 from forestall.adapters.sources.http.reading import Record, fields_of, one_of, record, records_of
@@ -36,7 +36,8 @@ class Fetcher:
         through = moment_of(self._kept.note("feed through"))
         if feed is None:
             for name, resource in self._api.resources.items():
-                self._resource(name, resource)
+                if resource.path != NOTHING:
+                    self._resource(name, resource)
         elif through is None or self._now - through > timedelta(days=feed.lasts):
             self._all_of_feed()
         else:
@@ -170,8 +171,10 @@ class Fetcher:
             _check_ids(made, resource, place)
             first = False
             begun = progress.begun_at or answer.said_at.astimezone(UTC).isoformat()
-            cursor = walk.cursor(answer) or progress.cursor
+            kept_cursor = resource.changes is not None and resource.changes.kept_cursor
+            cursor = (walk.cursor(answer) if kept_cursor else "") or progress.cursor
             ahead = walk.following(ahead, answer, found, place)
+            ahead = replace(ahead, url=self._asker.bare(ahead.url)) if ahead else None
             progress = replace(progress, begun_at=begun, cursor=cursor, turn=ahead.written() if ahead else "")
             self._kept.add(name, made, progress)
             pages += 1
@@ -187,7 +190,11 @@ class Fetcher:
             raise refusal.error(place) from None
 
     def _place(self, turn: Turn) -> Place:
-        return Place(self._source, urlsplit(turn.url).path, turn.number)
+        try:
+            path = urlsplit(turn.url).path
+        except ValueError:
+            path = ""
+        return Place(self._source, path, turn.number)
 
 
 def start_of(source: str, api: Api) -> datetime:

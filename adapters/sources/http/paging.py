@@ -65,7 +65,7 @@ class Walk:
             if mark in self._marks:
                 raise _repeated(place)
             self._marks.add(mark)
-        ahead = self._ahead(turn, answer, records)
+        ahead = self._ahead(turn, answer, records, place)
         if ahead is None:
             return None
         asked = json.dumps([ahead.url, dict(ahead.params)])
@@ -79,15 +79,22 @@ class Walk:
         found = one_of(answer.document, self.paging.next)
         return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
-    def _ahead(self, turn: Turn, answer: Answer, records: list[dict[str, Any]]) -> Turn | None:
+    def _ahead(self, turn: Turn, answer: Answer, records: list[dict[str, Any]], place: Place) -> Turn | None:
         paging = self.paging
         if paging.by is PagingKind.NONE or (paging.done and one_of(answer.document, paging.done)):
             return None
         if paging.more and not one_of(answer.document, paging.more):
             return None
+        found = one_of(answer.document, paging.next)
+        if found is True or not isinstance(found, str | int | None):
+            raise place.fault("http-page", f"{paging.next} holds something else than a text or number.",
+                              "Correct `next` of `paging`: it must lead to the cursor or the address itself.")
         if paging.by is PagingKind.LINK:
             link = self.cursor(answer) if paging.next else answer.link
-            return Turn(urljoin(answer.url, link), {}) if link else None
+            try:
+                return Turn(urljoin(answer.url, link), {}) if link else None
+            except ValueError:                # it is no address: whoever asks for it says so
+                return Turn(link, {})
         if paging.by is PagingKind.CURSOR:
             cursor = self.cursor(answer)
             if paging.after:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 20_000                # records that become a piece of a table together
 BATCH_ROWS = 200_000
-MEMORY = "1GB"                  # more goes into a temporary file
+MEMORY = "512MB"                # more goes into a temporary file
 TYPES = {FieldKind.TEXT: "VARCHAR", FieldKind.NUMBER: "DOUBLE", FieldKind.FLAG: "BOOLEAN", FieldKind.TIME: "TIMESTAMP",
          FieldKind.VALUE: "JSON"}
 RECORD = "the record"           # the column of a query that names the record, for sentences

@@ -20,8 +20,7 @@ class Place:
     page: int = 0
 
     def __str__(self) -> str:
-        page = f" page {self.page}" if self.page else ""
-        return f"{self.source} {self.path}{page}".rstrip()
+        return " ".join(filter(None, (self.source, self.path, f"page {self.page}" if self.page else "")))
 
     def fault(self, code: str, message: str, hint: str = "") -> SourceError:
         """An error about this page."""

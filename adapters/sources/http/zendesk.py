@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from forestall.adapters.sources.daily.declared import Daily
-from forestall.adapters.sources.http.described import Auth, AuthKind, HttpSettings
+from forestall.adapters.sources.http.described import NOTHING, Auth, AuthKind, HttpSettings
 from forestall.adapters.sources.http.ready import definition
 from forestall.adapters.sources.http.source import HttpSource
 from forestall.engine.model.catalogue import Metric
@@ -23,15 +23,17 @@ class ZendeskSettings:
     without `email` an OAuth access token.
 
     `account` says which field of an organization names the account: id, external_id, name, or the key of a field of
-    your own. `start` leaves out tickets that changed last before that day. `rate` is the most requests in a minute.
-    `metrics` maps metrics to our columns where the names differ. `daily` declares more metrics, of the log of tickets:
-    `opened` and `solved`. `url` replaces the address of the subdomain.
+    your own. Without `users`, tickets that have no organization are nobody's. `start` leaves out tickets that changed
+    last before that day. `rate` is the most requests in a minute. `metrics` maps metrics to our columns where the names
+    differ. `daily` declares more metrics, of the log of tickets: `opened` and `solved`. `url` replaces the address of
+    the subdomain.
     """
 
     token: Secret
     subdomain: str = ""
     email: str = ""
     account: str = "id"
+    users: bool = True
     start: str = ""
     time_zone: str = "UTC"
     rate: int = 10
@@ -60,6 +62,8 @@ class ZendeskSettings:
         path = FIELDS.get(self.account, f"$.organization_fields['{self.account}']")
         resources = {**ready.resources, "organizations": replace(
             organizations, texts={**organizations.texts, "account": path})}
+        if not self.users:
+            resources["users"] = replace(resources["users"], path=NOTHING)
         if self.daily is not None:
             tickets = resources["tickets"]
             resources["tickets"] = replace(tickets, texts={**tickets.texts, **OF_THE_LOG})

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -100,6 +100,10 @@ def test_a_folder_may_hold_files_of_several_formats(tmp_path):
     assert told(source(tmp_path, "log/*")) == EXPECTED
     with pytest.raises(SourceError, match=r"finds no file at nothing"):
         told(source(tmp_path, "nothing"))
+    (tmp_path / "log.txt").write_text(csv_text(EVENTS))
+    with pytest.raises(SourceError, match=r"finds files, and none whose name says how it is written"):
+        told(source(tmp_path, "log.txt"))
+    assert told(source(tmp_path, "log.txt", format=Format.CSV)) == EXPECTED
 
 
 def test_columns_have_the_names_that_the_log_gives_them(tmp_path):
@@ -148,6 +152,11 @@ def test_files_of_other_days_are_not_opened(tmp_path):
         ("bolt", date(2026, 3, 3), 1)]
     with pytest.raises(SourceError, match=r"2026-02-01\.csv"):
         told(made)
+    (tmp_path / "2026-02-01.csv").unlink()
+    (tmp_path / f"{datetime.now(UTC).date()}.csv").write_text("somebody is writing")
+    assert len(told(made)) == 5
+    with pytest.raises(SourceError, match=r"there is no column account"):
+        told(source(tmp_path, "{day}.csv", metrics=wanted, today=True))
 
 
 def test_groups_of_rows_of_other_times_are_not_read(tmp_path, monkeypatch):
@@ -247,9 +256,11 @@ def test_what_is_wrong_with_the_declaration_is_said_with_its_line(example, fores
                  "`evnts` is not a setting of `metrics.last_login_on` of source logins."):
         assert said in out + err
     (example / "forestall.yaml").write_text(settings.replace("people_14d:", "poeple_14d:"))
-    code, out, err = forestall("history", "import")
-    assert code == 1
-    assert "names poeple_14d, not a supplied metric. Did you mean people_14d?" in " ".join((out + err).split())
+    for command in (["check"], ["history", "import"]):
+        code, out, err = forestall(*command)
+        assert code == 1
+        assert "forestall.yaml:13:24: " in out + err
+        assert "`metrics.poeple_14d` of the source logins is no metric that a source supplies." in out + err
 
 
 

@@ -1,6 +1,8 @@
 """A declared HTTP source against a server on this machine: pages, who asks, what changed, and every bad answer."""
 
 import base64
+import gzip
+import json
 import sqlite3
 from datetime import UTC, date, datetime
 
@@ -148,12 +150,34 @@ def test_who_asks(far_side, monkeypatch, auth, header, value):
     assert far_side.asked[0].headers[header] == value
 
 
-def test_a_key_may_travel_as_a_parameter_and_is_in_no_sentence(far_side, monkeypatch):
+def test_a_key_may_travel_as_a_parameter_and_is_in_no_sentence_and_no_log(far_side, monkeypatch, caplog):
     monkeypatch.setenv("CRM", "s3cret-42")
+    caplog.set_level(1)
     auth = Auth(AuthKind.KEY, token=Secret("CRM"), name="api_key", sent_as="parameter")
     far_side.answers = lambda asked: Said({"error": {"message": f"no right for {asked.params['api_key']}"}}, 403)
     assert failure(source(far_side, auth=auth)) == (
         "crm /v2/companies page 1: the answer is 403 (no right for ***).")
+    assert "s3cret" not in caplog.text
+
+
+def test_a_key_in_a_link_is_not_kept(far_side, monkeypatch, tmp_path):
+    monkeypatch.setenv("CRM", "s3cret-42")
+    auth = Auth(AuthKind.KEY, token=Secret("CRM"), name="api_key", sent_as="parameter")
+
+    def answers(asked):
+        assert asked.params["api_key"] == "s3cret-42"
+        if asked.params.get("s") == "3" and len(far_side.asked) == 2:
+            return Said({}, 403)
+        start = int(asked.params.get("s", 0))
+        return Said({"data": COMPANIES[start:start + 3],
+                     "next": f"/v2/companies?s={start + 3}&api_key=s3cret-42" if start < 6 else None})
+
+    far_side.answers = answers
+    made = source(far_side, tmp_path, companies(paging=Paging(PagingKind.LINK, next="$.next")), auth=auth)
+    failure(made)
+    assert b"companies?s=3" in (tmp_path / "records.db").read_bytes()
+    assert b"s3cret" not in (tmp_path / "records.db").read_bytes()
+    assert accounts(made) == list("1234567")
 
 
 def test_oauth_fetches_a_token_and_another_one_when_it_is_refused(far_side, monkeypatch):
@@ -189,6 +213,15 @@ def test_429_is_waited_for_as_long_as_it_says(far_side, pauses):
     far_side.answers = lambda asked: answers[len(far_side.asked) - 1]
     assert len(accounts(source(far_side))) == 7
     assert pauses == [7.0, 0.0]
+
+
+def test_compressed_answers_are_read_and_broken_ones_asked_for_again(far_side, pauses):
+    whole = gzip.compress(json.dumps({"data": COMPANIES}).encode())
+    answers = [Said(b"no gzip", headers={"Content-Encoding": "gzip"}),
+               Said(whole, headers={"Content-Encoding": "gzip"})]
+    far_side.answers = lambda asked: answers[len(far_side.asked) - 1]
+    assert len(accounts(source(far_side))) == 7
+    assert far_side.asked[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 def test_500_and_half_answers_are_asked_for_again(far_side, pauses):
@@ -232,6 +265,21 @@ def test_a_link_to_another_host_is_not_followed_and_gets_no_token(far_side):
     resource = companies(paging=Paging(PagingKind.LINK, next="$.next"))
     assert failure(source(far_side, resource=resource)) == (
         "crm /more page 2: the next page leads to https://elsewhere.example, which the settings do not name.")
+
+
+@pytest.mark.parametrize(("link", "sentence"), [
+    ("http://[half", "crm page 2: the next page leads to http://%5bhalf, which the settings do not name."),
+    ("mailto:me@example.com", "crm me@example.com page 2: the next page leads to mailto://, which the settings do "),
+    (7, "crm /v2/7 page 2: there is no list of records at $.data."),
+    ({"href": "/x"}, None),
+], ids=["half", "mail", "number", "object"])
+def test_links_that_are_none(far_side, link, sentence):
+    far_side.answers = lambda asked: Said({"no": 1} if asked.path == "/v2/7" else {"data": COMPANIES, "next": link})
+    made = source(far_side, resource=companies(paging=Paging(PagingKind.LINK, next="$.next")))
+    if sentence:
+        assert failure(made).startswith(sentence)
+    else:
+        assert failure(made) == "crm /v2/companies page 1: $.next holds something else than a text or number."
 
 
 def test_a_redirect_on_the_same_host_is_followed(far_side):

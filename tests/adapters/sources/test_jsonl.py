@@ -124,3 +124,24 @@ def test_rows_of_days_to_come_are_told_of(tmp_path):
     assert (noticed.severity, noticed.code) == (Severity.WARNING, "future-rows")
     assert str(noticed) == ("usage.jsonl:2:1: as_of holds 2096-01-05, a day to come, so the row is left out. So are 2 "
                             "others. Correct the day, or let it wait until then.")
+
+
+def test_files_that_have_not_changed_are_not_searched_for_columns_again(tmp_path, monkeypatch):
+    keep = tmp_path / "keep"
+    for day in (1, 2, 3):
+        (tmp_path / f"2026-01-0{day}.jsonl").write_text('{"account": "a", "logins": 1}\n')
+    searched = []
+    search = JsonLinesSource.headings
+    monkeypatch.setattr(JsonLinesSource, "headings", lambda self, place: searched.append(place) or search(self, place))
+
+    def read():
+        searched.clear()
+        again = JsonLinesSource("product", JsonLinesSource.Settings("{day}.jsonl"), CATALOGUE, tmp_path, keep)
+        return again.supplies(), len(rows(again)), len(searched)
+
+    assert read() == (("logins",), 3, 3)
+    assert read() == (("logins",), 3, 0)
+    (tmp_path / "2026-01-02.jsonl").write_text('{"account": "a", "segment": "x"}\n')
+    assert read() == (("logins", "segment"), 3, 1)
+    (keep / "headings.json").write_text("[]")
+    assert read() == (("logins", "segment"), 3, 3)

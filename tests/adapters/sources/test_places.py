@@ -170,7 +170,7 @@ def test_files_of_a_store_are_fetched_once_and_again_when_they_change(tmp_path, 
     again = source(tmp_path, "memory://book/{day}.csv.gz", keep=keep)
     assert [row["logins"] for row in rows(again, date(2026, 1, 2))] == [22, 3]
     assert len(fetched) == 4
-    assert len(list(keep.iterdir())) == 2
+    assert len(list((keep / "files").iterdir())) == 2
     assert rows(again) == rows(source(tmp_path, "memory://book/{day}.csv.gz"))      # the same without a keep
 
 
@@ -226,7 +226,7 @@ def web(tmp_path_factory):
 def test_files_of_a_web_server(tmp_path, web):
     keep = tmp_path / "keep"
     assert [row["logins"] for row in rows(source(tmp_path, f"{web}/{{day}}.csv", keep=keep))] == [1, 2]
-    assert len(list(keep.iterdir())) == 2
+    assert len(list((keep / "files").iterdir())) == 2
     assert "nothing.csv: " in refusal(source(tmp_path, f"{web}/nothing.csv"))
 
 

@@ -95,7 +95,11 @@ def test_a_customer_who_leaves(far_side, stripe):
 def test_kinds_of_prices(far_side, stripe):
     stripe.records["subscriptions"] = [
         subscription("quarter", "acme", item("quarter", 2, 9000, interval="month", interval_count=3)),
-        subscription("week", "acme", item("week", 1, 1200, interval="week")),
+        subscription("week", "acme", item("week", 1, 1200, interval="week"), discounts=[
+            {"id": "di_0", "object": "discount", "end": None,
+             "coupon": {"id": "first", "percent_off": 90.0, "amount_off": None, "duration": "once"}},
+            {"id": "di_9", "object": "discount", "end": unix("2026-01-31"),
+             "coupon": {"id": "over", "percent_off": 90.0, "amount_off": None, "duration": "repeating"}}]),
         subscription("metered", "acme", item("metered", 0, 5, usage="metered")),
         subscription("trial", "acme", item("trial", 1, 99900), status="trialing", trial_end=unix("2026-02-10")),
         subscription("half", "acme", item("half", 1, 4000), discounts=[
@@ -116,8 +120,12 @@ def test_currencies(far_side, stripe):
     stripe.records["subscriptions"] = [
         subscription("yen", "acme", item("yen", 1, 1500), currency="jpy"),
         subscription("dinar", "acme", item("dinar", 1, 2000), currency="kwd")]
-    stripe.records["invoices"] = []
-    assert on(said(source(far_side, rates={"jpy": 0.01, "kwd": 3})), "acme", "2026-01-31")["mrr"] == 15 + 6
+    stripe.records["invoices"] = [invoice("e", "acme", "2026-01-01", line("yen", 1, "2026-01-01", "2026-02-01"),
+                                          currency="eur", paid="2026-01-01")]
+    made = source(far_side, rates={"jpy": 0.01, "kwd": 3})
+    assert on(said(made), "acme", "2026-01-31")["mrr"] == 15 + 6
+    assert [str(one) for one in made.noticed] == [
+        "billing: 1 invoices are in eur, whose worth in usd is not known, and are left out."]
     with pytest.raises(SourceError) as caught:
         said(source(far_side, rates={"jpy": 0.01}))
     assert str(caught.value) == (

@@ -123,6 +123,14 @@ def test_only_what_changed_is_asked_for_and_the_answer_is_the_same(far_side, zen
     assert rows == said(source(far_side))
 
 
+def test_without_users_a_ticket_has_its_own_organization_or_none(far_side, zendesk):
+    made = source(far_side, users=False)
+    assert by_day(said(made), "2", "tickets_30d")[10] == 0
+    assert not any("users" in path for path in far_side.paths())
+    assert [str(one) for one in made.noticed] == [
+        "support: 2 of 4 tickets belong to no organization with an account and are left out."]
+
+
 def test_a_cursor_that_is_not_taken_any_more_means_all_of_it_again(far_side, zendesk, tmp_path):
     made = source(far_side, tmp_path)
     before = said(made)
@@ -235,5 +243,5 @@ def test_more_metrics_of_the_same_tickets(far_side, zendesk):
 
 def test_a_column_that_the_log_does_not_have(far_side):
     daily = Daily({"open_tickets": DailyMetric(Measure.DISTINCT, of="prioriti", days=30)})
-    with pytest.raises(SourceError, match="names prioriti, which is no column of its log. Did you mean priority"):
+    with pytest.raises(SourceError, match=r"names prioriti, which is no column of its log\. Did you mean priority"):
         ZendeskSource("support", ZendeskSettings(Secret("T"), subdomain="acme", daily=daily), CATALOGUE, None)
