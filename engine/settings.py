@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
@@ -99,11 +99,19 @@ def inspect_settings(project: Path) -> tuple[Settings | None, tuple[Problem, ...
 def open_source(settings: Settings, described: AdapterSettings, metrics: Mapping[str, Metric]) -> Source:
     """The source that forestall.yaml describes, for the supplied metrics of the catalogue. SettingsError if wrong."""
     kind, filled = prepared(described, SOURCES)
-    if getattr(filled, "time_zone", None) == "":      # days end where forestall.yaml says, if the source does not
-        filled = replace(cast(Any, filled), time_zone=settings.time_zone.key)
+    filled = _with_time_zone(filled, settings.time_zone.key)
     kept = {"keep": settings.state / "sources" / described.name} if getattr(kind, "keeps", False) else {}
     with _at(described):
         return cast(SourceType, kind)(described.name, filled, metrics, settings.project, **kept)
+
+
+def _with_time_zone(filled: Any, zone: str) -> Any:
+    """Days end where forestall.yaml says, if the source does not: an empty `time_zone`, also one that stands nested."""
+    found = {one.name: getattr(filled, one.name) for one in fields(filled)}
+    nested = {name: _with_time_zone(value, zone) for name, value in found.items()
+              if is_dataclass(value) and not isinstance(value, Secret)}
+    said = {"time_zone": zone} if found.get("time_zone") == "" else {}
+    return replace(filled, **nested, **said) if nested or said else filled
 
 
 def open_channel(settings: Settings, described: AdapterSettings) -> Channel:

@@ -16,7 +16,8 @@ CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # What makes a problem, and where its code stands among the arguments. The journal of the service says other things.
 MAKERS = {"Problem": 1, "say": 1, "warn": 1, "_say": 1, "one": 1, "problem": 1, "Refusal": 1, "file_error": 1,
           "failure": 1, "problem_of": 1, "table_problem": 1, "cell_problem": 3, "settings_error": 0, "_line_error": 2,
-          "fault": 0, "setting_error": 0, "Later": 0, "_fault": 0, "_noticed": 0, "_wrong": 0, "warning": 0, "_refused": 2}
+          "fault": 0, "setting_error": 0, "Later": 0, "_fault": 0, "_noticed": 0, "_wrong": 0, "warning": 0,
+          "_refused": 2}
 IN_SERVE = {"Problem", "one"}
 MADE_FROM_NOUNS = {"unknown-alert", "unknown-play", "unknown-delivery"}      # engine/stories/stories.py
 # Parts that rules and settings go through on their way in.

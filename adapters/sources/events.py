@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -88,6 +88,7 @@ class EventsSource:
         self._files = [LogFiles(reader, names, Copies(keep / "copies" / kind) if keep is not None else None, written)
                        for kind, reader in self._readers(folder, keep).items()]
         self.noticed: tuple[Problem, ...] = ()
+        self.progress: Callable[[str, int, int], None] = _quiet
 
     def supplies(self) -> tuple[str, ...]:
         """The declared metrics; opens no file."""
@@ -102,11 +103,14 @@ class EventsSource:
     def _log(self, wanted: Wanted) -> Iterator[pyarrow.Table]:
         columns = (*wanted.columns, "id") if self._settings.id else wanted.columns
         wanted = Wanted(columns, wanted.since, wanted.until)
-        found = self._found()
+        found, rows = self._found(), 0
         zone = ZoneInfo(self._settings.time_zone or "UTC")
         for files, places in found:
             files.through = None if self._settings.today else datetime.now(zone).date() - timedelta(days=1)
-            yield from files.tables(wanted, places)
+            for table in files.tables(wanted, places):
+                rows += table.num_rows
+                self.progress(f"{self.name}: events", rows, 0)      # nobody knows how many there will be
+                yield table
         read = [files for files, places in found if places]
         for column in columns if wanted.since is None else ():      # the last weeks need not have what there once was
             if all(column not in files.seen for files in read) and any(files.seen for files in read):
@@ -169,6 +173,10 @@ class EventsSource:
 
     def _wrong(self, code: str, message: str, cure: str) -> SourceError:
         return SourceError([Problem(Location(SETTINGS_FILE), code, message, cure)])
+
+
+def _quiet(_what: str, _done: int, _all: int) -> None:
+    """Report no progress."""
 
 
 _KINDS: dict[Format, type[FileSource]] = {

@@ -62,7 +62,15 @@ class FileSource(TableSource):
 
     def layouts(self) -> list[Layout]:
         """Every file with its columns; what has not changed is not opened twice."""
-        found = self.files()
+        return self._laid_out(self.files())
+
+    def supplies(self) -> tuple[str, ...]:
+        """The metrics that at least one file has a column for; files elsewhere are not asked for twice in a row."""
+        if self._far is None or not self._headings:
+            return super().supplies()
+        return self.supplied(self._laid_out(list(self._headings)))
+
+    def _laid_out(self, found: list[Place]) -> list[Layout]:
         known = {version(place): headings for place, headings in self._headings.items()}
         asked = repr(self._wanted) if self.reads_all and self._keep is not None and len(found) > 1 else ""
         if asked and self._keep is not None:

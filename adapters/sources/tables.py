@@ -113,13 +113,13 @@ class TableSource(ABC):
 
     def supplies(self) -> tuple[str, ...]:
         """The metrics that at least one table has a column for. SourceError when one cannot be read."""
-        return self._supplied(self._checked())
+        return self.supplied(self._checked())
 
     def snapshots(self, since: date | None, until: date | None) -> Iterator[pyarrow.Table]:
         """Rows of days from `since` through `until`, at most BATCH_ROWS in a table. SourceError as in `Source`."""
         self.noticed, self._left_out, self._first_left_out = (), 0, None
         layouts = self._checked()
-        supplied = self._supplied(layouts)
+        supplied = self.supplied(layouts)
         for layout in layouts:
             day = layout.place.day
             if day is not None and ((since is not None and day < since) or (until is not None and day > until)):
@@ -164,7 +164,8 @@ class TableSource(ABC):
 
     # -- columns -----------------------------------------------------------------------------------------------------
 
-    def _supplied(self, layouts: Sequence[Layout]) -> tuple[str, ...]:
+    def supplied(self, layouts: Sequence[Layout]) -> tuple[str, ...]:
+        """The metrics for which one of the tables has a column, in the order of the catalogue."""
         found = {metric for layout in layouts for metric in layout.metrics}
         return tuple(name for name in self._metrics if name in found)
 

@@ -98,6 +98,10 @@ def _look(project: Path, rules: Path) -> _Finding:
 
 def _not_in_the_facts(settings: Settings, rulebook: Rulebook) -> Iterator[Problem]:
     """What the sources leave out, and what looks further back than the history reaches; imported only where needed."""
+    for described in settings.sources:
+        wrong = described.joining.wrong(described.name, rulebook.catalogue) if described.joining else None
+        if wrong is not None:
+            yield wrong
     if settings.sources:
         from forestall.engine.supplied import unsupplied
 

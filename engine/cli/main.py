@@ -27,7 +27,7 @@ VERBS: Mapping[str, str] = MappingProxyType({
     "outbox": "Show what waits to be sent, send it again, approve or cancel it.",
     "explain": "Say why an account has its score, tier and alerts.",
     "preview": "Show the messages of a play as they would look, without sending.",
-    "history": "Bring earlier facts into the history.",
+    "history": "Bring earlier facts into the history, show how it stands.",
     "source": "Write an adapter for a new source, or check that one keeps its promises.",
     "init": "Write a new folder with rules that are ready to edit.",
     "diff": "Say in words what changed between two revisions of the rules.",

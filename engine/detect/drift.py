@@ -72,7 +72,7 @@ def drifts(history: History, catalogue: Catalogue, until: date, lately: int = LA
     files = [file for month, file in sorted(manifest.arrivals.items())
              if bounds(month)[1] > since and bounds(month)[0] <= until]
     if not asked or not files or manifest.accounts is None or manifest.first is None or (
-            until - manifest.first).days < SAID_BEFORE:
+            until - manifest.first).days < DAYS_BEFORE:
         return {}
     found: dict[str, list[Problem]] = {}
     with session() as connection, history.files_sound():

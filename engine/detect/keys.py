@@ -16,7 +16,6 @@ from forestall.engine.detect import history_sql as sql
 from forestall.engine.detect.manifest import months_between
 from forestall.engine.errors import Location, SettingsError, SourceError
 from forestall.engine.model.catalogue import Catalogue, Metric
-from forestall.engine.model.expression import Kind
 from forestall.engine.model.joining import Joining
 
 if TYPE_CHECKING:
@@ -91,7 +90,10 @@ def said(joining: Joining, source: str, history: History, catalogue: Catalogue, 
          until: date) -> Keys:
     """The keys as a metric says them: of each account the newest; of two accounts that say one, the one that says it
     of a newer day."""
-    metric = key_metric(joining, source, catalogue)
+    wrong = joining.wrong(source, catalogue)
+    if wrong is not None:
+        raise SettingsError([wrong])
+    metric = catalogue.metrics[joining.metric]
     manifest = history.manifest
     wanted = set(manifest.arrivals if since is None else months_between(since, until))
     files = [file for month, file in sorted(manifest.arrivals.items()) if month in wanted]
@@ -103,17 +105,6 @@ def said(joining: Joining, source: str, history: History, catalogue: Catalogue, 
     disputed = found.filter(pc.greater(found["claims"], 1))["key"].to_pylist()
     sure = found.filter(pc.equal(found["claims"], 1))
     return Keys(sure.select(list(COLUMNS)), tuple(disputed))
-
-
-def key_metric(joining: Joining, source: str, catalogue: Catalogue) -> Metric:
-    """The metric that says the keys. SettingsError where there is none, or one that is no text."""
-    metric = catalogue.metrics.get(joining.metric)
-    if metric is None or not metric.supplied or metric.kind is not Kind.TEXT:
-        raise SettingsError.one(
-            joining.location, "unknown-metric",
-            f"`keys` of source {source} names {joining.metric}, not a text metric that a source supplies.",
-            f"Add `{joining.metric}: {{kind: text}}` to rules/metrics.yaml and the column to the source that has it.")
-    return metric
 
 
 def _said_by(metric: Metric, files: list[Path], until: date) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from forestall.engine.errors import Location
+from forestall.engine.errors import Location, Problem
+from forestall.engine.model.catalogue import Catalogue
+from forestall.engine.model.expression import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,16 @@ class Joining:
     file: Path | None = None
     metric: str = ""
     only_known: bool = False
+
+    def wrong(self, source: str, catalogue: Catalogue) -> Problem | None:
+        """What is wrong with the metric that is to say the keys of this source."""
+        metric = catalogue.metrics.get(self.metric)
+        if not self.metric or (metric is not None and metric.supplied and metric.kind is Kind.TEXT):
+            return None
+        return Problem(self.location, "unknown-metric",
+                       f"`keys` of source {source} names {self.metric}, not a text metric that a source supplies.",
+                       f"Add `{self.metric}: {{kind: text}}` to rules/metrics.yaml and the column to the source that "
+                       "has it.")
 
     @property
     def waits(self) -> bool:

@@ -60,8 +60,8 @@ class Source(Protocol):
 
         What it notices meanwhile that stops nothing (rows of days after `until`, which are left out) it may keep in an
         attribute `noticed`: `Problem`s of severity WARNING, each time those of the last reading. People are shown them.
-        A source that may take minutes may have an attribute `progress`: before it is read it is set to a function, to be
-        called with what is being done, how much of it is done, and how much there is as far as that is known.
+        A source that may take minutes may have an attribute `progress`: before it is read it is set to a function, to
+        be called with what is being done, how much of it is done, and how much there is as far as that is known.
         """
 
 

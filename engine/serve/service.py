@@ -146,7 +146,8 @@ class Service:
         except ForestallError as error:
             self._journal.warn("pass-failed", "The pass failed. It is tried again at its next time.", error.problems)
             return False
-        self._journal.say("pass", summary(report), report.delivery.problems if report.delivery else (),
+        noticed = [problem for one in report.collected for problem in one.noticed]
+        self._journal.say("pass", summary(report), [*noticed, *(report.delivery.problems if report.delivery else ())],
                           day=report.day.isoformat(), digest=rules.digest, rulebook=rules.rulebook.digest)
         return True
 

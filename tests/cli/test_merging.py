@@ -153,6 +153,8 @@ def test_keys_that_cannot_be_are_a_sentence(tmp_path: Path, forestall) -> None:
     done = forestall("run", "--project", folder, "--day", LAST)
     assert isinstance(done.error, SettingsError)
     assert "`keys` of source desk names heat, not a text metric that a source supplies" in str(done.error)
+    found = forestall("check", "--project", folder, "--format", "json").document("check")["problems"]
+    assert [(one["code"], one["line"]) for one in found if one["severity"] == "error"] == [("unknown-metric", 8)]
     folder = write(tmp_path, **{"forestall.yaml": FILES["forestall.yaml"].replace("keys.csv", "missing.csv")})
     assert "takes its keys from this file, and it is not there" in str(
         forestall("run", "--project", folder, "--day", LAST).error)

@@ -237,7 +237,8 @@ class HttpSettings(Api):
     `query` is a SELECT of DuckDB over tables with the names of the resources, with columns account, as_of and those
     that `gives` lists; it knows the table asked(since, until), the days asked for, and the function day_of(time). The
     rows of `problems` and `notices`, two more such queries, are sentences: those stop the run, these are shown.
-    `metrics` names the column of a metric where it is not the metric's own name. `time_zone` is where a day ends.
+    `metrics` names the column of a metric where it is not the metric's own name. `time_zone` is where a day ends;
+    empty: that of forestall.yaml.
     """
 
     rows: Rows | None = None
@@ -248,7 +249,7 @@ class HttpSettings(Api):
     problems: str = ""
     notices: str = ""
     metrics: dict[str, str] = field(default_factory=dict)
-    time_zone: str = "UTC"
+    time_zone: str = ""
 
     def __post_init__(self) -> None:
         if not self.rows and not self.query and not self.daily:

@@ -20,7 +20,7 @@ from forestall.adapters.sources.http.reading import check_paths, fields_of
 from forestall.adapters.sources.http.troubles import Place, Progress, quiet, setting_error
 from forestall.adapters.sources.text.declared import is_of_text
 from forestall.engine.model.catalogue import Metric
-from forestall.engine.model.ports import Problem, SourceError
+from forestall.engine.model.ports import Location, Problem, Severity, SourceError
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,7 +58,7 @@ class HttpSource:
             raise setting_error("http-settings", f"`daily` of the source {name} and its rows both give {both[0]}.",
                                 "Only one of them may: take it out of the other one.")
         try:
-            self._zone = ZoneInfo(settings.time_zone)
+            self._zone = ZoneInfo(settings.time_zone or "UTC")
         except (OSError, ValueError):
             raise setting_error("http-settings", f"`time_zone` of the source {name} is not known: "
                                 f"{settings.time_zone}.", "Write it like Europe/Berlin.") from None
@@ -96,7 +96,7 @@ class HttpSource:
 
         place = Place(self.name)
         try:
-            with tables(kept, self._settings.resources, self._settings.time_zone) as connection:
+            with tables(kept, self._settings.resources, self._zone.key) as connection:
                 self._count_strays(connection)
                 if self._daily is None:
                     yield from self._rows(connection, since, until)
@@ -112,7 +112,7 @@ class HttpSource:
     def _rows(self, connection: duckdb.DuckDBPyConnection, since: date | None, until: date | None,
               beside: str = "") -> Iterator[pyarrow.Table]:
         """Rows of the records or of the query; `beside` is a table with more columns for the same accounts and days."""
-        from forestall.adapters.sources.http.tabulated import BATCH_ROWS, closed, literal, quoted, typed
+        from forestall.adapters.sources.http.tabulated import BATCH_ROWS, ToCome, closed, literal, quoted, typed
 
         settings, last = self._settings, until or datetime.now(self._zone).date()
         connection.execute(f"CREATE TABLE asked AS SELECT DATE {literal(str(since or date(1970, 1, 1)))} AS since, "
@@ -127,7 +127,12 @@ class HttpSource:
             query = f"SELECT * FROM ({query}) FULL JOIN {beside} USING (account, as_of)"
         metrics = [metric for name, metric in self._metrics.items() if name in self.supplies()]
         batches = connection.sql(query).to_arrow_reader(BATCH_ROWS)
-        yield from typed(batches, metrics, since, until, Place(self.name))
+        to_come = ToCome()
+        yield from typed(batches, metrics, since, until, Place(self.name), to_come)
+        if to_come.first is not None:
+            self.noticed += (Problem(Location(self.name), "future-rows", f"{to_come.rows:,} of its rows are of days to "
+                                     f"come, from {to_come.first} on, and are left out.",
+                                     "Correct the day there, or let them wait until then.", Severity.WARNING),)
 
     def _query_of_rows(self, connection: duckdb.DuckDBPyConnection, until: date | None) -> str:
         from forestall.adapters.sources.http.tabulated import RECORD, query_of_rows, quoted

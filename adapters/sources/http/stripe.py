@@ -34,7 +34,7 @@ class StripeSettings:
     currency: str = "usd"
     rates: dict[str, float] = field(default_factory=dict)
     start: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = ""
     rate: int = 1500
     metrics: dict[str, str] = field(default_factory=dict)
     daily: Daily | None = None

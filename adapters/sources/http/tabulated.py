@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from forestall.adapters.sources.http.described import ID, Happening, Resource, R
 from forestall.adapters.sources.http.kept import Kept
 from forestall.adapters.sources.http.reading import FieldKind, fields_of
 from forestall.adapters.sources.http.troubles import Place
+from forestall.adapters.sources.tables import tomorrow
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 
@@ -27,6 +29,24 @@ TYPES = {FieldKind.TEXT: "VARCHAR", FieldKind.NUMBER: "DOUBLE", FieldKind.FLAG: 
          FieldKind.VALUE: "JSON"}
 RECORD = "the record"           # the column of a query that names the record, for sentences
 LONG_AGO, FAR_OFF = date(1, 1, 1), date(9999, 12, 31)
+
+
+@dataclass(slots=True)
+class ToCome:
+    """Rows of days that have not begun anywhere: how many, and the first such day."""
+
+    rows: int = 0
+    first: date | None = None
+
+    def count(self, days: pyarrow.Array, last: date) -> None:
+        """Count those after `last`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        later = days.filter(pc.greater(days, pa.scalar(last, pa.date32())))
+        if len(later):
+            first = pc.min(later).as_py()
+            self.rows, self.first = self.rows + len(later), min(first, self.first or first)
 
 
 def quoted(name: str) -> str:
@@ -87,8 +107,8 @@ def account_of(one: Rows | Happening) -> tuple[str, str]:
 
 
 def typed(batches: Iterator[pyarrow.RecordBatch], metrics: Sequence[Metric], since: date | None, until: date | None,
-          place: Place) -> Iterator[pyarrow.Table]:
-    """What a query says, as a source hands it over: typed, and cut to the days asked for."""
+          place: Place, to_come: ToCome) -> Iterator[pyarrow.Table]:
+    """What a query says, as a source hands it over: typed, and cut to the days asked for; those to come are counted."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -101,6 +121,8 @@ def typed(batches: Iterator[pyarrow.RecordBatch], metrics: Sequence[Metric], sin
         days = _converted(table, "as_of", Kind.DATE, place)
         chosen = pc.and_(pc.greater_equal(days, pa.scalar(since or LONG_AGO, pa.date32())),
                          pc.less_equal(days, pa.scalar(until or FAR_OFF, pa.date32())))
+        if until is not None:
+            to_come.count(days, max(until, tomorrow()))
         table, days = table.filter(chosen), days.filter(chosen)
         if not table.num_rows:
             continue

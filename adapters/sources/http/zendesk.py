@@ -35,7 +35,7 @@ class ZendeskSettings:
     account: str = "id"
     users: bool = True
     start: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = ""
     rate: int = 10
     metrics: dict[str, str] = field(default_factory=dict)
     daily: Daily | None = None

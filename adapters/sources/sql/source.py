@@ -157,7 +157,7 @@ class SqlSource(TableSource):
     def _log(self, wanted: Wanted) -> Iterator[pyarrow.Table]:
         settings = self._settings
         called = Happenings(self.name, settings.account, settings.at, settings.clock,
-                            settings.daily.time_zone if settings.daily else "UTC")
+                            (settings.daily.time_zone if settings.daily else "") or "UTC")
         values = self._values(wanted.since.date() if wanted.since else None,
                               wanted.until.date() + timedelta(days=1) if wanted.until else None)
         with self._telling() as way, ended(way.pieces(self._statement, values)) as pieces:

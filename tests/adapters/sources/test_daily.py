@@ -318,9 +318,10 @@ def test_a_declaration_that_the_catalogue_contradicts_is_refused():
     said = str(refused.value)
     for sentence in ("`time_zone` of the source product is no time zone: `Mars`.",
                      "`forget_after` of the source product must be 1 to 1830 days.",
-                     "`metrics.kind` of the source product: it is a text in rules/metrics.yaml, and `measure: count` gives",
+                     "`metrics.kind` of the source product: it is a text in rules/metrics.yaml, and `measure: count` ",
                      "it counts one day (`per: day` in rules/metrics.yaml), and `days: 7` counts several.",
-                     "`metrics.dayly` of the source product is no metric that a source supplies.", "Did you mean daily?"):
+                     "`metrics.dayly` of the source product is no metric that a source supplies.",
+                     "Did you mean daily?"):
         assert sentence in said
 
 

@@ -22,7 +22,9 @@ from forestall.adapters.sources.http.described import (
     TimeForm,
 )
 from forestall.adapters.sources.http.source import HttpSource
-from forestall.engine.model.catalogue import Metric
+from forestall.engine.detect.collect import import_all
+from forestall.engine.detect.history import History
+from forestall.engine.model.catalogue import Catalogue, Metric, Roles
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SettingsError, SourceError
 
@@ -399,6 +401,15 @@ def test_records_of_nobody_are_counted(far_side):
     assert [str(one) for one in made.noticed] == ["crm: 1 of 8 records of companies name no account and are left out."]
 
 
+def test_records_of_days_to_come_are_counted(far_side):
+    far_side.answers = lambda asked: Said({"data": [COMPANIES[0], COMPANIES[1] | {"seen": "2062-01-05"}]})
+    made = source(far_side)
+    assert [row["account"] for row in said(made)] == ["1"]
+    assert [str(one) for one in made.noticed] == [
+        "crm: 1 of its rows are of days to come, from 2062-01-05 on, and are left out. Correct the day there, or let "
+        "them wait until then."]
+
+
 def test_a_keep_that_is_damaged_or_of_other_settings_costs_time_only(far_side, tmp_path):
     far_side.answers = lambda asked: Said({"data": COMPANIES})
     said(source(far_side, tmp_path))
@@ -502,3 +513,11 @@ def test_values_that_are_kept_as_they_are_may_become_texts(far_side):
     resource = Resource("companies", records="$.data", texts={"key": "$.id"}, values={"segment": "$.tags"},
                         times={"seen": "$.seen"})
     assert said(source(far_side, resource=resource))[0]["segment"] == '["a","ä"]'
+
+
+def test_an_import_is_told_how_far_it_is(far_side, tmp_path):
+    told = []
+    far_side.answers = lambda asked: Said({"data": COMPANIES})
+    import_all(History(tmp_path), [source(far_side)], Catalogue(CATALOGUE, Roles()), DAY, 14,
+               lambda *how_far: told.append(how_far))
+    assert ("crm: pages of companies", 1, 1) in told

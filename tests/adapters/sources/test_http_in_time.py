@@ -17,7 +17,7 @@ from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError
 
 BEGIN = datetime(2026, 1, 1, 8, tzinfo=UTC)
-ROUNDS = 5
+ROUNDS = 4
 
 
 def catalogue(*names):

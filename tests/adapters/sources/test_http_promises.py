@@ -13,7 +13,7 @@ class HttpStand(Stand):
     adapter = "http"
     keeps = True
     secrets = {"FAR_SIDE_TOKEN": "a-token-of-42-signs"}
-    many = 10_000           # a million would be a minute of JSON; pages are what bounds the memory
+    many = 5_000           # a million would be a minute of JSON; pages are what bounds the memory
     memory = 64 << 20
 
     def __init__(self, folder):

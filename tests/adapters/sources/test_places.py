@@ -174,6 +174,26 @@ def test_files_of_a_store_are_fetched_once_and_again_when_they_change(tmp_path, 
     assert rows(again) == rows(source(tmp_path, "memory://book/{day}.csv.gz"))      # the same without a keep
 
 
+def test_a_store_that_falls_silent_leaves_nothing_behind(tmp_path, memory, monkeypatch):
+    memory.pipe("/book/u.csv", b"account,as_of,logins\na,2026-01-05,1\n")
+    read = source(tmp_path, "memory://book/u.csv", keep=tmp_path / "keep")
+    assert read.supplies() == ("logins",)
+
+    def half(self, name, to, **more):
+        with open(to, "wb") as file:
+            file.write(b"account,as_of")
+        raise ConnectionResetError("it hung up")
+
+    memory.pipe("/book/u.csv", b"account,as_of,logins\na,2026-01-05,22\n")
+    with monkeypatch.context() as silent:
+        silent.setattr(type(memory), "get_file", half)
+        assert refusal(read) == ("forestall.yaml: the source product cannot read memory://book/u.csv: "
+                                 "ConnectionResetError: it hung up. Check `path`, the rights and the network, and try "
+                                 "again.")
+    assert [row["logins"] for row in rows(read)] == [22]
+    assert len(list((tmp_path / "keep" / "files").iterdir())) == 1
+
+
 @pytest.mark.parametrize("path", ["memory://book", "memory://book/", "memory://book/*.csv", "memory://book/u.csv"])
 def test_ways_to_name_files_of_a_store(tmp_path, memory, path):
     memory.pipe("/book/u.csv", b"account,as_of,logins\na,2026-01-05,x\n")
