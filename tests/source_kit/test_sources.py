@@ -1,6 +1,6 @@
 """Every adapter of ours keeps what docs/source-kit.md promises of sources.
 
-An adapter has a stand in a module of tests/conformance/stands, which names it in STANDS.
+An adapter has a stand in a module of tests/source_kit/stands, which names it in STANDS.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from forestall.engine.conformance import PROMISES
 
 HERE = Path(__file__).parent
 MODULES = sorted(path.stem for path in (HERE / "stands").glob("*.py") if path.stem != "__init__")
-STANDS = [stand for module in MODULES for stand in import_module(f"conformance.stands.{module}").STANDS]
+STANDS = [stand for module in MODULES for stand in import_module(f"source_kit.stands.{module}").STANDS]
 ASKED = [(stand, promise) for stand in STANDS for promise in PROMISES if not promise.cannot(stand)]
 
 

@@ -1,6 +1,6 @@
 """An adapter that keeps every promise but the one that its settings name: what the kit must notice.
 
-It stands here as if somebody had installed it; tests/conformance/test_kit.py puts the folder on Python's path.
+It stands here as if somebody had installed it; tests/source_kit/test_kit.py puts the folder on Python's path.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def asked(project, forestall):
-    """The document of `forestall source check facts`, with a fault of tests/conformance/faulty."""
+    """The document of `forestall source check facts`, with a fault of tests/source_kit/faulty."""
     def ask(fault: str = "", *more: str, code: int = 1) -> dict:
         (project / "forestall.yaml").write_text(
             f"sources:\n  facts: {{adapter: faulty, path: facts.parquet, fault: {fault or 'none'}, "
