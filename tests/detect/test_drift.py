@@ -62,11 +62,11 @@ def noticed(tmp_path, source, until=LAST):
     return done.noticed
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_nothing_is_noticed_of_days_like_others(tmp_path, seed):
     history = History(tmp_path / "history")
     import_all(history, [Told(seed=seed)], CATALOGUE, LAST, 14)
-    for back in range(8):
+    for back in range(0, 8, 3):
         assert drifts(history, CATALOGUE, LAST - timedelta(days=back)) == {}
 
 
