@@ -197,8 +197,8 @@ def test_a_simulation_is_the_same(warehouse: Warehouse, forestall: Forestall, sa
 
 def test_the_password_is_a_secret_and_nobody_repeats_it(warehouse: Warehouse, forestall: Forestall,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    warehouse.execute("DROP ROLE IF EXISTS with_password; CREATE ROLE with_password LOGIN PASSWORD 'hunter2'")
-    who = "with_password:${secret:WAREHOUSE_PASSWORD}"
+    warehouse.execute("DROP ROLE IF EXISTS reader_with_password; CREATE ROLE reader_with_password LOGIN PASSWORD 'hunter2'")
+    who = "reader_with_password:${secret:WAREHOUSE_PASSWORD}"
     folder = warehouse.project(**DAYS, url=url(warehouse.server, who))
     said = {}
     for secret in ("", "hunter2", "hunter3"):
@@ -208,7 +208,7 @@ def test_the_password_is_a_secret_and_nobody_repeats_it(warehouse: Warehouse, fo
         said[secret] = str(done.error)
     assert "the secret WAREHOUSE_PASSWORD is not set." in said[""]
     assert said["hunter2"].startswith("nobody: ")
-    assert "does not let with_password in. Check the secret WAREHOUSE_PASSWORD" in said["hunter3"]
+    assert "does not let reader_with_password in. Check the secret WAREHOUSE_PASSWORD" in said["hunter3"]
     assert "hunter" not in "".join(said.values())
 
 

@@ -49,7 +49,7 @@ __all__ = ["httpx", "ibis", "psycopg", "sqlalchemy"]
 # them are called.
 POINTS: dict[str, list[tuple[Any, str, str, str]]] = {
     "collect": [(History, "add", "before a source is read", "after a source was read"),
-                (History, "_new_file", "before a file is staged", ""),
+                (History, "new_file", "before a file is staged", ""),
                 (History, "build_days", "before the days are built", "after the days were built")],
     "decide": [(Evaluator, "evaluate", "before the evaluation", ""),
                (runtime, "decide_day", "before the decisions", "after the decisions"),

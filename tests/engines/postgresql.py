@@ -19,7 +19,7 @@ import pyarrow as pa
 SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB",
             "max_connections=40", "autovacuum=off")
 SQL_TYPES = {pa.int64(): "bigint", pa.float64(): "double precision", pa.string(): "text", pa.bool_(): "boolean"}
-WHO_MAY = """local all with_password scram-sha-256
+WHO_MAY = """local all with_password,reader_with_password scram-sha-256
 local all all trust
 """
 PATIENCE = 30      # seconds
