@@ -14,6 +14,7 @@ from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measur
 from forestall.adapters.sources.sql import kept, ways
 from forestall.adapters.sources.sql.source import SqlSource
 from forestall.adapters.sources.tables import TableSource
+from forestall.adapters.sources.text.declared import Texts
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError
@@ -306,6 +307,19 @@ def test_happenings_become_daily_metrics(tmp_path, database):
     found = {(row["account"], row["as_of"].day): (row["logins"], row["mrr"])
              for row in rows(read, date(2026, 1, 5), date(2026, 1, 6))}
     assert found == {("acme", 5): (1.0, 1.0), ("acme", 6): (1.0, 2.0), ("bolt", 6): (1.0, 1.0)}
+
+
+def test_words_of_happenings_are_read(book):
+    """Tickets in a database: how they sound, and what they are about."""
+    query = """SELECT 'acme' AS account, '2026-01-05 09:00' AS at, 'opened' AS name, 'I cannot log in, terrible' AS body
+               UNION ALL SELECT 'acme', '2026-01-05 10:00', 'opened', 'Locked out again. Awful.'
+               UNION ALL SELECT 'bolt', '2026-01-05 10:00', 'opened', 'Thank you, the export is great'"""
+    daily = Daily({"logins": DailyMetric(Measure.REPEATS, of="text.issue"),
+                   "mrr": DailyMetric(Measure.AVERAGE, of="text.sentiment")},
+                  text=Texts(("body",), issues={"login": ("log in", "locked out"), "export": ("export*",)}))
+    found = {row["account"]: row for row in rows(source(book, query, url="sqlite:///book.db", daily=daily))}
+    assert (found["acme"]["logins"], found["bolt"]["logins"]) == (2.0, 1.0)
+    assert found["acme"]["mrr"] < 0 < found["bolt"]["mrr"]
 
 
 @pytest.mark.parametrize(("query", "expected"), [
