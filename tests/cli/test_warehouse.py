@@ -197,7 +197,8 @@ def test_a_simulation_is_the_same(warehouse: Warehouse, forestall: Forestall, sa
 
 def test_the_password_is_a_secret_and_nobody_repeats_it(warehouse: Warehouse, forestall: Forestall,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    warehouse.execute("DROP ROLE IF EXISTS reader_with_password; CREATE ROLE reader_with_password LOGIN PASSWORD 'hunter2'")
+    warehouse.execute("DROP ROLE IF EXISTS reader_with_password; "
+                      "CREATE ROLE reader_with_password LOGIN PASSWORD 'hunter2'")
     who = "reader_with_password:${secret:WAREHOUSE_PASSWORD}"
     folder = warehouse.project(**DAYS, url=url(warehouse.server, who))
     said = {}
