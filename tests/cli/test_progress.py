@@ -13,6 +13,7 @@ class Terminal(io.StringIO):
 
 def test_rows_are_counted_although_nobody_knows_how_many_there_will_be(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")      # on a dumb terminal nothing can be drawn over
     with shown() as progress:
         progress("sources", 0, 2)
         progress("rows", 200_000, 0)
