@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -111,11 +112,13 @@ def _sqlite(file: Path) -> Any:
     return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
 
 
-class Adbc:
-    """A driver of ADBC, which gives Arrow tables and no Python objects: `driver` is its Python package."""
+class _InArrow(ABC):
+    """A way on which answers come as Arrow tables."""
 
-    def __init__(self, reached: Reached, driver: str) -> None:
-        self._reached, self._driver = reached, driver
+    @abstractmethod
+    def _asked(self, statement: Statement,
+               values: Mapping[str, object]) -> AbstractContextManager[pyarrow.RecordBatchReader]:
+        """The answer to a query, closed at the end."""
 
     def columns(self, statement: Statement, values: Mapping[str, object]) -> tuple[str, ...]:
         """The columns that a query has."""
@@ -125,7 +128,17 @@ class Adbc:
     def pieces(self, statement: Statement, values: Mapping[str, object]) -> Iterator[Piece]:
         """The rows of a query by column, some at a time."""
         with self._asked(statement, values) as reader:
-            yield from _of_arrow(reader)
+            for batch in reader:
+                for start in range(0, batch.num_rows, 10 * ROWS):
+                    part = batch.slice(start, 10 * ROWS)
+                    yield tuple(part.schema.names), tuple(plain(column) for column in part.columns)
+
+
+class Adbc(_InArrow):
+    """A driver of ADBC, which gives Arrow tables and no Python objects: `driver` is its Python package."""
+
+    def __init__(self, reached: Reached, driver: str) -> None:
+        self._reached, self._driver = reached, driver
 
     @contextmanager
     def _asked(self, statement: Statement, values: Mapping[str, object]) -> Iterator[pyarrow.RecordBatchReader]:
@@ -143,21 +156,11 @@ class Adbc:
                 yield reader
 
 
-class Duck:
+class Duck(_InArrow):
     """DuckDB, which is here anyway. The file is opened for reading only."""
 
     def __init__(self, reached: Reached) -> None:
         self._reached = reached
-
-    def columns(self, statement: Statement, values: Mapping[str, object]) -> tuple[str, ...]:
-        """The columns that a query has."""
-        with self._asked(statement, values) as reader:
-            return tuple(reader.schema.names)
-
-    def pieces(self, statement: Statement, values: Mapping[str, object]) -> Iterator[Piece]:
-        """The rows of a query by column, some at a time."""
-        with self._asked(statement, values) as reader:
-            yield from _of_arrow(reader)
 
     @contextmanager
     def _asked(self, statement: Statement, values: Mapping[str, object]) -> Iterator[pyarrow.RecordBatchReader]:
@@ -169,10 +172,3 @@ class Duck:
             found = connection.sql(sql, params={name: values[name] for name in statement.names})
             with found.to_arrow_reader(ROWS) as reader:
                 yield reader
-
-
-def _of_arrow(reader: pyarrow.RecordBatchReader) -> Iterator[Piece]:
-    for batch in reader:
-        for start in range(0, batch.num_rows, 10 * ROWS):
-            part = batch.slice(start, 10 * ROWS)
-            yield tuple(part.schema.names), tuple(plain(column) for column in part.columns)
