@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
-from forestall.engine.cli.main import cli
+from forestall.engine.cli.main import cli, main
 from forestall.engine.errors import ForestallError
 from forestall.engine.sample.files import write_sample
 
@@ -35,6 +36,15 @@ class Done:
 
 Forestall = Callable[..., Done]
 
+# The smallest rules that can be used, without what their facts come from.
+MINIMAL = {
+    "rules/metrics.yaml": "metrics:\n  heat: {kind: number}\n  name: {kind: text}\n",
+    "rules/weights.yaml": "signals:\n  warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}\n"
+                          "tiers: {healthy: 60-100, critical: 0-59}\n",
+    "rules/triggers.yaml": "triggers: {}\n",
+    "rules/playbook.yaml": "plays: {}\n",
+}
+
 
 @pytest.fixture(scope="session")
 def forestall() -> Forestall:
@@ -58,3 +68,18 @@ def sampled(tmp_path_factory: pytest.TempPathFactory, forestall: Forestall) -> P
     write_sample(folder, seed=1, accounts=60, first=date.fromordinal(LAST.toordinal() - DAYS + 1), days=DAYS)
     assert forestall("history", "import", "--project", folder).code == 0
     return folder
+
+
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch,
+             capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`forestall history import …` as from the prompt: exit code, output, errors."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["forestall", "history", "import", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cli.conftest import MINIMAL
+from projects import write_files
 
-from forestall.engine.cli.main import main
-
-MINIMAL = {
-    "rules/metrics.yaml": "metrics:\n  heat: {kind: number}\n  name: {kind: text}\n",
-    "rules/weights.yaml": "signals:\n  warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}\n"
-                          "tiers: {healthy: 60-100, critical: 0-59}\n",
-    "rules/triggers.yaml": "triggers: {}\n",
-    "rules/playbook.yaml": "plays: {}\n",
+FILES = {
+    **MINIMAL,
     "forestall.yaml": "sources:\n  facts: {adapter: csv, path: facts.csv}\n  usage: {adapter: jsonl, path: usage}\n",
     "facts.csv": "account,as_of,heat\na,2026-01-01,1\na,2026-01-02,2\n",
     "usage/1.jsonl": '{"account": "a", "as_of": "2026-01-01", "name": "Acme"}\n',
@@ -25,25 +20,8 @@ MINIMAL = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in MINIMAL.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def imported(monkeypatch, capsys):
-    """`forestall history import …` as from the prompt: exit code, output, errors."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forestall", "history", "import", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return call
+    return write_files(tmp_path, FILES)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -5,18 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli.conftest import MINIMAL
 from jsonschema import Draft7Validator
+from projects import write_files
 
 from forestall.engine.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "output" / "history-import.json").read_text(encoding="utf-8"))
-MINIMAL = {
-    "rules/metrics.yaml": "metrics:\n  heat: {kind: number}\n  name: {kind: text}\n",
-    "rules/weights.yaml": "signals:\n  warmth: {weight: 100, metric: heat, points: {0: 0, 100: 100}}\n"
-                          "tiers: {healthy: 60-100, critical: 0-59}\n",
-    "rules/triggers.yaml": "triggers: {}\n",
-    "rules/playbook.yaml": "plays: {}\n",
+FILES = {
+    **MINIMAL,
     "forestall.yaml": "sources:\n  facts: {adapter: csv, path: facts.csv}\n  names: {adapter: csv, path: names.csv}\n",
     "facts.csv": "account,as_of,heat\na,2026-01-01,1\na,2026-01-02,2\nb,2026-02-01,3\n",
     "names.csv": "account,as_of,name\na,2026-01-01,Acme\n",
@@ -25,25 +23,8 @@ MINIMAL = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in MINIMAL.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def imported(monkeypatch, capsys):
-    """`forestall history import …` as from the prompt: exit code, output, errors."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forestall", "history", "import", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return call
+    return write_files(tmp_path, FILES)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
+from reading import refusal, rows
 
 from forestall.adapters.sources import jsonl
 from forestall.adapters.sources.jsonl import JsonLinesSource
@@ -23,17 +24,9 @@ def source(folder, path="usage.jsonl", **settings):
     return JsonLinesSource("product", JsonLinesSource.Settings(path=path, **settings), CATALOGUE, folder)
 
 
-def rows(read, since=None, until=None):
-    found = list(read.snapshots(since, until))
-    return pa.concat_tables(found).to_pylist() if found else []
-
-
-def refusal(folder, text):
+def refused(folder, text):
     (folder / "usage.jsonl").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SourceError) as caught:
-        rows(source(folder))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal(source(folder))
 
 
 def test_lines_in_the_types_of_the_catalogue(tmp_path):
@@ -113,7 +106,7 @@ def test_compressed_files_of_a_folder(tmp_path, name, packed):
     ('{"acount": "a", "as_of": "2026-01-05"}\n', "usage.jsonl: there is no column account for `account`. Did you mean"),
 ], ids=lambda value: repr(value)[-30:])
 def test_lines_that_cannot_be_read(tmp_path, text, expected):
-    assert expected in refusal(tmp_path, text)
+    assert expected in refused(tmp_path, text)
 
 
 def test_rows_of_days_to_come_are_told_of(tmp_path):

@@ -11,6 +11,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reading import refusal, rows
 
 from forestall.adapters.sources import csv as csv_module
 from forestall.adapters.sources.csv import CsvSource
@@ -25,18 +26,6 @@ CATALOGUE = {name: Metric(name, kind, Location("rules/metrics.yaml", 1, 1)) for 
 
 def source(folder, path, kind=CsvSource, keep=None, **settings):
     return kind("product", kind.Settings(path=path, **settings), CATALOGUE, folder, keep=keep)
-
-
-def rows(read, since=None, until=None):
-    found = list(read.snapshots(since, until))
-    return pa.concat_tables(found).to_pylist() if found else []
-
-
-def refusal(read, since=None, until=None):
-    with pytest.raises(SourceError) as caught:
-        rows(read, since, until)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # --- a file per day

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pytest
+from reading import refusal, rows
 
 from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measure
 from forestall.adapters.sources.sql import kept, ways
@@ -83,18 +83,6 @@ def database(request, tmp_path):
 
 def source(folder, query=QUERY, keep=None, **settings):
     return SqlSource("crm", SqlSource.Settings(query=query, **settings), CATALOGUE, folder, keep=keep)
-
-
-def rows(read, since=None, until=None):
-    found = list(read.snapshots(since, until))
-    return pa.concat_tables(found).to_pylist() if found else []
-
-
-def refusal(read, since=None, until=None):
-    with pytest.raises(SourceError) as caught:
-        rows(read, since, until)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_rows_in_the_types_of_the_catalogue(tmp_path, database):

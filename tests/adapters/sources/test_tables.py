@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reading import refusal, rows
 
 from forestall.adapters.sources import csv as csv_module
 from forestall.adapters.sources import tables
@@ -42,19 +43,6 @@ def csv_source(folder: Path, path: str = "usage.csv", **settings: object) -> Csv
 
 def parquet_source(folder: Path, path: str = "usage.parquet", **settings: object) -> ParquetSource:
     return ParquetSource("product", ParquetSource.Settings(path=path, **settings), CATALOGUE, folder)
-
-
-def rows(source, since: date | None = None, until: date | None = None) -> list[dict]:
-    found = list(source.snapshots(since, until))
-    return pa.concat_tables(found).to_pylist() if found else []
-
-
-def refusal(source) -> str:
-    """The one sentence that a run prints."""
-    with pytest.raises(SourceError) as caught:
-        rows(source)
-    assert len(caught.value.problems) == 1
-    return str(caught.value)
 
 
 def one_column(folder: Path, values: pa.Array, name: str = "logins") -> ParquetSource:
