@@ -15,13 +15,15 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
 from typing import Any
 
 import duckdb
@@ -90,9 +92,36 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def most_memory(process: str = "self") -> float:
-    """The most memory that this process, or on Linux another one, ever held, in GB."""
-    status = Path("/proc") / process / "status"
+@contextmanager
+def memory_of_all() -> Iterator[list[float]]:
+    """The most memory in GB that this process and those that it began have had at one time meanwhile, as the only
+    number of a list; what they share counts once. Looked at ten times a second."""
+    most, done = [0.0], Event()
+
+    def look() -> None:
+        while not done.wait(0.1):
+            most[0] = max(most[0], sum(map(_share_of_memory, [os.getpid(), *(one.pid for one in active_children())])))
+
+    looking = Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield most
+    finally:
+        done.set()
+        looking.join()
+
+
+def _share_of_memory(process: int | None) -> float:
+    with suppress(OSError):      # it may have ended
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024**2
+    return 0.0
+
+
+def most_memory() -> float:
+    """The most memory that this process ever held, in GB."""
+    status = Path("/proc/self/status")
     if status.exists():      # on Linux ru_maxrss of a new process begins with that of the one that started it
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform != "darwin" else 2**30)

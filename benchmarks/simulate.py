@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import suppress
 from datetime import timedelta
-from multiprocessing import active_children
 from pathlib import Path
 
 from fifteen_metrics import LAST_DAY, write_history
-from figures import HERE, ROOT, Figures, apart, main, most_memory, timed
+from figures import HERE, ROOT, Figures, apart, main, memory_of_all, timed
 
 from forestall.engine.detect.history import History
 from forestall.engine.model.people import Destination, Directory, Person
@@ -42,7 +40,7 @@ def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int =
         figures.seconds(f"another {what}: both rulebooks simulated, with alerts, plays and courtesies", took,
                         90 if accounts >= 100_000 else None)      # the target is one of that size
         figures.ratio("ratio of the two", took / bare, at_most=3)
-        figures.add("most memory, of both processes", f"{gigabytes:.1f} GB", "under 2 GB", gigabytes < 2)
+        figures.add("most memory at one time, of all processes", f"{gigabytes:.1f} GB", "under 2 GB", gigabytes < 2)
         for name, count in told.items():
             figures.add(f"{name}, base → candidate", count)
         figures.add("account-days decided a second, of both rulebooks", f"{decided / took:,.0f}")
@@ -86,25 +84,18 @@ def evaluate_alone(side: Evaluator, history: History, first: object) -> None:
 
 
 def simulated(folder: Path, what: str, days: int) -> tuple[float, dict[str, str], float, int]:
-    """How long a comparison of both takes, what they came to, the most memory of both processes, and the account-days
-    that were decided."""
+    """How long a comparison of both takes, what they came to, the most memory at one time of all processes, and the
+    account-days that were decided."""
     base, candidate = rulebooks(folder, what)
     asked = Asked(LAST_DAY - timedelta(days=days - 1), LAST_DAY)
-    others: dict[int, float] = {}
-
-    def look(_what: str, _done: int, _all: int) -> None:
-        for one in active_children():
-            with suppress(OSError):
-                others[one.pid or 0] = most_memory(str(one.pid))
-
-    seconds, compared = timed(lambda: compare(Side("base", base), Side("candidate", candidate), directory(),
-                                              History(folder / "whole"), asked, progress=look))
+    with memory_of_all() as memory:
+        seconds, compared = timed(lambda: compare(Side("base", base), Side("candidate", candidate), directory(),
+                                                  History(folder / "whole"), asked))
     assert compared.base is not None
     sides = compared.base.days, compared.candidate.days
     told = {name: " → ".join(f"{sum(side.total(count).values()):,}" for side in sides)
             for name, count in (("alerts opened", "opened"), ("deliveries", "deliveries"))}
-    return (seconds, told, most_memory() + sum(others.values()),
-            sum(day.accounts for side in sides for day in side.days))
+    return (seconds, told, memory[0], sum(day.accounts for side in sides for day in side.days))
 
 
 def demo(folder: Path) -> float:

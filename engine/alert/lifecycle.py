@@ -109,10 +109,10 @@ class _Day:
         alert, kind = moved
         if alert is None or kind is not None or alert.status is not AlertStatus.OPEN:
             return
-        if self._rank(severity) > self._rank(alert.severity):
+        if severity != alert.severity and self._rank(severity) > self._rank(alert.severity):
             alert = worsened(alert, severity)
             self.transitions.append(Transition(TransitionKind.WORSENED, alert, self._day))
-        if reminder_due(alert, repeat, self._day):
+        if repeat is not None and reminder_due(alert, repeat, self._day):
             told = replace(alert, reminded_on=self._day)
             self.transitions.append(Transition(TransitionKind.REMINDED, told, self._day))
 
@@ -156,7 +156,7 @@ class _Day:
 
     def _note(self, before: Alert | None, moved: Moved) -> None:
         after, kind = moved
-        if after is None or after == before:
+        if after is None or after is before or after == before:
             return
         if kind is None:
             self.alerts.append(after)
@@ -261,14 +261,16 @@ def _open_tier(rulebook: Rulebook, tier: Tier, alert: Alert, row: AccountDay, da
     if row.tier is None:
         return _expired(alert, day, rulebook.tier_lasts, over=False)
     if row.tier == tier.name:
-        return _expired(replace(alert, out_since=None), day, rulebook.tier_lasts, over=False)
+        inside = alert if alert.out_since is None else replace(alert, out_since=None)
+        return _expired(inside, day, rulebook.tier_lasts, over=False)
     if rank(row.tier) > rank(tier.name):
         return _closed(alert, TransitionKind.REPLACED, day)
     since = alert.out_since or day
+    outside = alert if alert.out_since == since else replace(alert, out_since=since)
     above = row.clear_of >= len(rulebook.scorecard.tiers) - rank(tier.name)
     if above or (day - since).days >= TIER_CLEARS_AFTER:
         return _closed(alert, TransitionKind.CLEARED, day)
-    return _expired(replace(alert, out_since=since), day, rulebook.tier_lasts, over=True)
+    return _expired(outside, day, rulebook.tier_lasts, over=True)
 
 
 def _cooling(alert: Alert | None, day: date, cooldown: int) -> bool:

@@ -10,14 +10,14 @@ from threading import local
 import duckdb
 import pyarrow
 
-ROWS_AT_ONCE = 2_000_000
+ROWS_AT_ONCE = 1_000_000
 
 Between = tuple[str, str]      # the first account and the last
 NOBODY = ("", "")
 
 
 def between(accounts: list[str], days: int) -> list[Between]:
-    """Accounts in order → stretches of them with some million rows each, if every account has all the days."""
+    """Accounts in order → stretches of them with a million rows each, if every account has all the days."""
     if not accounts:
         return [NOBODY]
     at_once = max(1, ROWS_AT_ONCE // max(1, days))

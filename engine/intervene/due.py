@@ -32,10 +32,14 @@ def is_under_way(run: PlayRun, alerts: Iterable[Alert]) -> bool:
 
 def done(conditions: Conditions, play: Play, run: PlayRun, row: AccountDay, day: date) -> PlayRun:
     """The run, done where `done_when` of each of its tasks is true and all of them are out."""
+    if run.done_on is not None or not play.tasks:
+        return run
     indices = [conditions.done_when(play, task.id) for task in play.tasks]
     known = [index for index in indices if index is not None]
-    last = max((place for place, step in enumerate(play.steps) if step in play.tasks), default=len(play.steps))
-    if run.done_on is not None or not known or len(known) < len(indices) or run.step <= last:
+    if not known or len(known) < len(indices):
+        return run
+    last = max(place for place, step in enumerate(play.steps) if step in play.tasks)
+    if run.step <= last:
         return run
     if any(row.truth(index) is not Truth.TRUE for index in known):
         return run

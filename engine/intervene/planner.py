@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from operator import itemgetter
 
 from forestall.engine.alert.lifecycle import Alerts, severity_rank
 from forestall.engine.intervene import courtesy
@@ -31,7 +32,7 @@ from forestall.engine.intervene.holding import (
     told_behind,
 )
 from forestall.engine.intervene.steps import Sent, advance, beside
-from forestall.engine.intervene.watching import Watch
+from forestall.engine.intervene.watching import Watch, as_serious
 from forestall.engine.model.alert import Alert
 from forestall.engine.model.delivery import (
     Delivery,
@@ -116,20 +117,14 @@ class _Planner:
 
     def watch(self) -> None:
         """Goals that are met, times that are over, plays that lost their reason."""
+        held, watching = RunStatus.HELD, OutcomeStatus.WATCHING
         for key, run in list(self._runs.items()):
             account = self._accounts[run.account]
-            held = run.status is RunStatus.HELD
-            if held or run.outcome is OutcomeStatus.WATCHING or is_under_way(run, account.alerts):
-                watched = self._watched(self._as_serious(run, account), account)
+            if run.status is held or run.outcome is watching or is_under_way(run, account.alerts):
+                watched = self._watched(as_serious(run, account, self._rank), account)
                 if watched is not run:
                     self._runs[key] = watched
                     account.runs = [watched if one is run else one for one in account.runs]
-
-    def _as_serious(self, run: PlayRun, account: OneAccount) -> PlayRun:
-        """A run is as serious as the alert that it answers, which may have become worse."""
-        worst = max((alert.severity for alert in account.alerts if same_opening(alert, run)), key=self._rank,
-                    default=run.severity)
-        return replace(run, severity=worst) if self._rank(worst) > self._rank(run.severity) else run
 
     def _watched(self, run: PlayRun, account: OneAccount) -> PlayRun:
         play = self._rulebook.as_begun(run.play, run.digest)
@@ -177,15 +172,16 @@ class _Planner:
 
     def start(self) -> None:
         """For each account the play of its worst alert, unless one at least as bad is running."""
-        for name in sorted(self._accounts):
-            account = self._accounts[name]
-            if account.row is not None:
+        for _name, account in sorted(self._accounts.items(), key=itemgetter(0)):
+            if account.row is not None and account.alerts:
                 self._start_in(account, account.row)
 
     def _start_in(self, account: OneAccount, row: AccountDay) -> None:
-        running = self._takes_up(account)
-        for alert, play in self._candidates(account, row):
-            if any(answers(run, play, alert) for run in account.runs):
+        asked = [(alert, play) for alert, play in self._candidates(account, row)
+                 if not any(answers(run, play, alert) for run in account.runs)]
+        running = self._takes_up(account) if asked else None
+        for alert, play in asked:
+            if any(answers(run, play, alert) for run in account.runs):      # one of them has begun just now
                 continue
             if self._holdouts and courtesy.held_out(play, row.account, alert.trigger, alert.severity,
                                                     self._rulebook.scorecard):
@@ -218,6 +214,8 @@ class _Planner:
                 found.append((alert, play))
             elif plays and alert.opened_on == self._day:
                 self._silence(row.account, plays[0].name, alert, SilenceReason.NO_PLAY, "no play is for this account")
+        if len(found) < 2:
+            return found
         return sorted(found, key=lambda pair: (-self._rank(pair[0].severity), self._order[pair[1].name],
                                                pair[0].trigger))
 
@@ -344,8 +342,9 @@ class _Planner:
         sent.unsubscribed = self._state.unsubscribed
         self._escalate(sent)
         self._remind(sent)
+        running, day = RunStatus.RUNNING, self._day
         due = [run for run in self._runs.values()
-               if run.status is RunStatus.RUNNING and run.next_on is not None and run.next_on <= self._day]
+               if run.status is running and run.next_on is not None and run.next_on <= day]
         for run in sorted(due, key=self._urgency):
             row = self._accounts[run.account].row
             play = self._rulebook.as_begun(run.play, run.digest)
@@ -369,6 +368,8 @@ class _Planner:
 
     def _escalate(self, sent: Sent) -> None:
         """Once, when the due time has passed and nobody was told yet."""
+        if not any(play.escalate for play in self._rulebook.plays.values()):
+            return
         for key, run in sorted(self._runs.items()):
             account, play = self._accounts[run.account], self._rulebook.as_begun(run.play, run.digest)
             if play is None or account.row is None or play.escalate is None or not is_under_way(run, account.alerts):

@@ -17,7 +17,7 @@ def resting(rulebook: Rulebook, conditions: Conditions, rows: Iterable[AccountDa
             day: date) -> Iterator[Silence]:
     """A silence for each of these alerts that would open today but for its cooldown, and that a play answers."""
     known = {row.account: row for row in rows}
-    for alert in alerts:
+    for alert in (one for one in alerts if one.status in (AlertStatus.CLEAR, AlertStatus.PENDING)):
         row, trigger = known.get(alert.account), rulebook.triggers.get(alert.trigger)
         plays = rulebook.plays_for(alert.trigger)
         again = alert.opened_on + timedelta(days=trigger.cooldown if trigger else rulebook.tier_cooldown)

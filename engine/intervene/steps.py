@@ -273,6 +273,8 @@ class _Walk:
 
     def _not_in_quiet_hours(self, delivery: Delivery, step: MessageStep, address: Address) -> Delivery:
         """The same, with the hours in which it must not leave; a machine at the other end has none."""
+        if self._sent.moment is None:
+            return delivery
         person = self._directory.person(address.person)
         if not (address.to_customer or person or delivery.kind in SAID):
             return delivery

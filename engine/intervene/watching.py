@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from forestall.engine.intervene.accounts import OneAccount, has_reason, unless_known
+from forestall.engine.alert.lifecycle import SeverityRank
+from forestall.engine.intervene.accounts import OneAccount, has_reason, same_opening, unless_known
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
 from forestall.engine.model.play import Play
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.score.conditions import Conditions
+
+
+def as_serious(run: PlayRun, account: OneAccount, rank: SeverityRank) -> PlayRun:
+    """A run is as serious as the alert that it answers, which may have become worse."""
+    worst = run.severity
+    for alert in account.alerts:
+        if alert.severity != worst and same_opening(alert, run) and rank(alert.severity) > rank(worst):
+            worst = alert.severity
+    return run if worst == run.severity else replace(run, severity=worst)
 
 
 @dataclass(frozen=True, slots=True)

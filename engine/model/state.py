@@ -190,6 +190,8 @@ def kept_runs(runs: Iterable[PlayRun]) -> tuple[PlayRun, ...]:
     The last one tells that its opening was answered already, and when a recurring play ran last.
     """
     ordered = sorted(runs, key=identity)
+    if len(ordered) < 2:
+        return tuple(ordered)
     last = {kin(run): run.occurrence for run in ordered}
     return tuple(
         run for run in ordered

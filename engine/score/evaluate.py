@@ -35,14 +35,14 @@ class Compiled:
     told: Query | None = None
 
     @classmethod
-    def of(cls, rulebook: Rulebook, dialect: str, far: bool = False) -> Compiled:
-        """Compile them, wherever that is done."""
+    def of(cls, rulebook: Rulebook, dialect: str, in_order: bool, far: bool) -> Compiled:
+        """Compile them, wherever that is done, for an engine (see `Engine`) of which these are true."""
         conditions = Conditions.of(rulebook)
         if far:
             return cls(None, None, queries.details(rulebook, dialect), told(rulebook, conditions, dialect))
         latest = queries.decisions_of_one_day(rulebook, conditions, dialect)
-        return cls(latest, None if latest else queries.decisions(rulebook, conditions, dialect),
-                   queries.details(rulebook, dialect))
+        windows = None if latest else queries.decisions(rulebook, conditions, dialect, streaming=in_order)
+        return cls(latest, windows, queries.details(rulebook, dialect))
 
 
 class Evaluator:
@@ -74,7 +74,8 @@ class Evaluator:
     def evaluate(self, history: History, first: date, last: date) -> EveryDay:
         """Score, tier and truths of every account on each of the days from `first` through `last`."""
         query = self._latest if first == last else None
-        return EveryDay(self._run(history, query or self._decision, first, last, None), self.conditions)
+        return EveryDay(self._run(history, query, first, last, None) if query else self._decided(history, first, last),
+                        self.conditions)
 
     def told(self, history: History, day: date, known: Remembered) -> DayOfEvaluations:
         """One day, with a row at least of every account about which something may be to say, given what is `known`."""
@@ -159,6 +160,15 @@ class Evaluator:
             return values      # type: ignore[no-any-return]
         return [value if isinstance(value, (float, str, bool)) else None for value in values]
 
+    def _decided(self, history: History, first: date, last: date) -> pyarrow.Table:
+        """The same by windows, which are large: some accounts at a time, where the engine can."""
+        query = self._decision
+        statement = (f"SELECT * FROM ({query.statement}) AS answer "
+                     f"WHERE day BETWEEN {to_epoch(first)} AND {to_epoch(last)}")
+        tables = self.engine.answers(history, self.rulebook.catalogue, first - timedelta(days=query.back), last,
+                                     statement)
+        return pyarrow.concat_tables(tables).sort_by([("day", "ascending"), ("account", "ascending")])
+
     def _run(self, history: History, query: Query, first: date, last: date,
              wanted: Sequence[tuple[str, int]] | None, columns: Sequence[str] = ("*",)) -> pyarrow.Table:
         """The rows of a query from `first` through `last`, or only those of the `wanted` accounts and days."""
@@ -179,7 +189,8 @@ class Evaluator:
     def _decision(self) -> Query:
         if self._compiled and self._compiled.decisions:
             return self._compiled.decisions
-        return queries.decisions(self.rulebook, self.conditions, self.engine.dialect)
+        return queries.decisions(self.rulebook, self.conditions, self.engine.dialect,
+                                 streaming=self.engine.in_order)
 
     @cached_property
     def _changes(self) -> Query:

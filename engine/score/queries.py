@@ -36,9 +36,12 @@ class Query:
     outputs: tuple[str, ...]
 
 
-def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str) -> Query:
-    """Score, tier, roles and the truth of every condition, on every day: by windows."""
-    columns = Columns(supplied(rulebook), derived(rulebook))
+def decisions(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streaming: bool) -> Query:
+    """Score, tier, roles and the truth of every condition, on every day: by windows.
+
+    `streaming`: the rows of `history` arrive sorted by account and day, and the engine keeps their order.
+    """
+    columns = (Streamed if streaming else Columns)(supplied(rulebook), derived(rulebook))
     score(rulebook, columns)
     outputs = _scored(columns) | decisive(rulebook, conditions, columns)
     return Query(columns.statement(outputs, dialect).text, back(rulebook, conditions), tuple(outputs))
@@ -55,10 +58,7 @@ def decisions_of_one_day(rulebook: Rulebook, conditions: Conditions, dialect: st
 
 
 def changes(rulebook: Rulebook, conditions: Conditions, dialect: str, *, streaming: bool) -> Query:
-    """The same without the score, and `changed`: whether a row differs from the account's row of the day before.
-
-    `streaming`: the rows of `history` arrive sorted by account and day, and the engine keeps their order.
-    """
+    """The same without the score, and `changed`: whether a row differs from the account's row of the day before."""
     columns = (Streamed if streaming else Columns)(supplied(rulebook), derived(rulebook))
     score(rulebook, columns)
     outputs = decisive(rulebook, conditions, columns)

@@ -16,6 +16,7 @@ from forestall.engine.errors import Location, Problem, Severity, UsageError
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.processes import process
 from forestall.engine.rulebook.loader import inspect
+from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Compiled
 from forestall.engine.settings import Settings
 
@@ -37,11 +38,10 @@ class Judged:
 
 
 class Judge:
-    """Holds the processes. `settings` are what the rules must fit into, `dialect` what queries are compiled to, `far`
-    whether for a history that is elsewhere."""
+    """Holds the processes. `settings` are what the rules must fit into, `engine` is what queries are compiled for."""
 
-    def __init__(self, settings: Settings, dialect: str, *, far: bool = False) -> None:
-        self._settings, self._dialect, self._far = settings, dialect, far
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings, self._engine = settings, engine
         self._checking: ProcessPoolExecutor | None = None
         self._compiling: ProcessPoolExecutor | None = None
         self._last: Future[Compiled] | None = None
@@ -68,7 +68,8 @@ class Judge:
         if self._last is not None:
             self._last.cancel()
         try:
-            self._last = self._compiling.submit(Compiled.of, rulebook, self._dialect, self._far)
+            engine = self._engine
+            self._last = self._compiling.submit(Compiled.of, rulebook, engine.dialect, engine.in_order, engine.far)
         except BrokenProcessPool:
             self._compiling.shutdown()
             self._compiling = None

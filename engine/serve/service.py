@@ -86,7 +86,7 @@ class Service:
         engine = chosen_engine(settings)
         engine.start()
         with ExitStack() as ending:
-            judge = Judge(settings, engine.dialect, far=engine.far)
+            judge = Judge(settings, engine)
             ending.callback(judge.close)
             owners = Owners(settings, shelf, self._journal, now, send=wanted.send)
             reloader = Reloader(rules, shelf, judge, engine, self._journal, now, owners, watched=wanted.watched)

@@ -10,18 +10,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from forestall.engine.alert.lifecycle import TIER_CLEARS_AFTER, needs_a_look
+from forestall.engine.alert.lifecycle import TIER_CLEARS_AFTER
 from forestall.engine.intervene import courtesy
 from forestall.engine.intervene.day import under_way
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.play import Play, recovery_alert, tier_alert
 from forestall.engine.model.rulebook import Rulebook
-from forestall.engine.model.trigger import Trigger
 from forestall.engine.score.conditions import Conditions
 
 TRUE, UNKNOWN = 2, 1      # the bits of a truth, as in `AccountDay.truths`
-ONE_DAY = timedelta(days=1)
+ONE_DAY, OUT = timedelta(days=1), timedelta(days=TIER_CLEARS_AFTER)
+
+# A name of a module is found eight times as fast as the member of an enumeration, and all of this is asked for every
+# account that is looked at.
+OPEN, CLEAR, PENDING = AlertStatus.OPEN, AlertStatus.CLEAR, AlertStatus.PENDING
+RUNNING, FINISHED, HELD = RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.HELD
+WATCHING = OutcomeStatus.WATCHING
 
 
 class Watched(NamedTuple):
@@ -37,6 +42,18 @@ class Watched(NamedTuple):
     on: date | None
 
 
+class _Waiting(NamedTuple):
+    """What an alert of one name waits for. `when`, `clear`: the bits of its conditions (0: it has none); `chosen`:
+    those that choose among its plays."""
+
+    when: int
+    clear: int
+    chosen: int
+    cooldown: timedelta
+    lasts: timedelta
+    repeat: timedelta | None
+
+
 class Agenda:
     """What alerts and runs under one set of rules wait for. `silences` False: not for what only changes a silence."""
 
@@ -45,100 +62,101 @@ class Agenda:
         self.whens = sum(TRUE << 2 * index for index in set(conditions.whens))
         self.tiers = frozenset(tier.name for tier in rulebook.scorecard.tiers if rulebook.plays_for(
             tier_alert(tier.name)) or rulebook.plays_for(recovery_alert(tier.name)))
-        self._bits = {name: conditions.when(name) for name in rulebook.triggers}
-        self._chosen_by = {name: self._choice(name) for name in
-                           (*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts())}
+        self._waiting = {name: self._waits(name) for name in
+                         (*rulebook.triggers, *rulebook.tier_alerts(), *rulebook.recovery_alerts())}
+        self._unknown = self._waits("")
 
-    def _choice(self, alert: str) -> int:
-        """The bits that choose among the plays of an alert."""
-        indices = [self._conditions.applies_to(play.name) for play in self._rulebook.plays_for(alert)]
-        return _both(index for index in indices if index is not None)
+    def _waits(self, name: str) -> _Waiting:
+        rules, conditions = self._rulebook, self._conditions
+        trigger = rules.triggers.get(name)
+        applies = [conditions.applies_to(play.name) for play in rules.plays_for(name)]
+        clear = conditions.clear_when(name) if trigger is not None else None
+        repeat = trigger.repeat if trigger is not None else rules.tier_repeat
+        return _Waiting(
+            when=TRUE << 2 * conditions.when(name) if trigger is not None else 0,
+            clear=TRUE << 2 * clear if clear is not None else 0,
+            chosen=_both(index for index in applies if index is not None),
+            cooldown=timedelta(days=trigger.cooldown if trigger is not None else rules.tier_cooldown),
+            lasts=timedelta(days=trigger.lasts if trigger is not None else rules.tier_lasts),
+            repeat=timedelta(days=repeat) if repeat is not None else None)
 
     def watched(self, alerts: Iterable[Alert], runs: Iterable[PlayRun], truths: int, day: date) -> Watched:
         """What an account with these alerts and runs, and these truths on `day`, waits for after it."""
         true, no_longer, flips, moves, kept = self.whens, 0, 0, False, False
-        days: list[date] = []
+        tomorrow, days = day + ONE_DAY, list[date]()
         for alert in alerts:
-            trigger = self._rulebook.triggers.get(alert.trigger)
-            days.extend(self._days_of_alert(alert, trigger, day))
-            if needs_a_look(alert):
-                moves = kept = True
-                if not alert.silent:
-                    flips |= self._chosen_by.get(alert.trigger, 0)
-            if trigger is None:
+            waiting, status = self._waiting.get(alert.trigger, self._unknown), alert.status
+            if status is CLEAR:
+                if waiting.when:
+                    again = alert.opened_on + waiting.cooldown
+                    if again > day:
+                        days.append(again)
+                    if again > tomorrow:
+                        true &= ~waiting.when
+                        if self._silences:
+                            flips |= waiting.when
                 continue
-            index = self._bits[trigger.name]
-            if alert.status is AlertStatus.CLEAR:
-                if day + ONE_DAY < alert.opened_on + timedelta(days=trigger.cooldown):
-                    true &= ~(TRUE << 2 * index)
-                    if self._silences:
-                        flips |= TRUE << 2 * index
-                continue
-            true &= ~(TRUE << 2 * index)
-            clear = self._conditions.clear_when(trigger.name)
-            if alert.status is AlertStatus.OPEN and clear is not None:
-                true |= TRUE << 2 * clear
-            else:
-                no_longer |= UNKNOWN << 2 * index
+            moves = kept = True
+            if not alert.silent:
+                flips |= waiting.chosen
+            if status is OPEN:
+                days.append(alert.opened_on + waiting.lasts)
+                if waiting.repeat is not None and not alert.silent:
+                    days.append((alert.reminded_on or alert.opened_on) + waiting.repeat)
+                if alert.out_since is not None:
+                    days.append(alert.out_since + OUT)
+            elif status is PENDING:
+                days.append(alert.opened_on + waiting.cooldown)
+            if waiting.when:
+                true &= ~waiting.when
+                if status is OPEN and waiting.clear:
+                    true |= waiting.clear
+                else:
+                    no_longer |= waiting.when >> 1      # its lower bit: unknown
         for run in runs:
-            if not under_way(run) and run.status is not RunStatus.FINISHED:
+            going_on = under_way(run)
+            if not going_on and run.status is not FINISHED:
                 continue
             play = self._rulebook.as_begun(run.play, run.digest)
             if play is None:
                 continue
-            kept = kept or under_way(run)
-            moves = moves or (play.recurring and run.status is RunStatus.RUNNING)
+            kept = kept or going_on
+            moves = moves or (play.recurring and run.status is RUNNING)
             news = self._true_of_run(run, play)
             if news & truths:      # it was true before anybody waited for it
-                days.append(day + ONE_DAY)
+                days.append(tomorrow)
             true |= news
-            days.extend(self._days_of_run(run, play, day))
-        return Watched(true, no_longer, flips, moves, kept, max(min(days), day + ONE_DAY) if days else None)
+            self._add_days(days, run, play, day, going_on=going_on)
+        return Watched(true, no_longer, flips, moves, kept, max(min(days), tomorrow) if days else None)
 
     def rested(self, alert: Alert, day: date) -> bool:
         """Whether an alert is closed and may open again from `day` on as if it had never been open."""
-        if alert.status is not AlertStatus.CLEAR:
-            return False
-        trigger = self._rulebook.triggers.get(alert.trigger)
-        return day >= alert.opened_on + timedelta(
-            days=trigger.cooldown if trigger else self._rulebook.tier_cooldown)
-
-    def _days_of_alert(self, alert: Alert, trigger: Trigger | None, day: date) -> Iterator[date]:
-        rules = self._rulebook
-        if alert.status is AlertStatus.OPEN:
-            yield alert.opened_on + timedelta(days=trigger.lasts if trigger else rules.tier_lasts)
-            repeat = trigger.repeat if trigger else rules.tier_repeat
-            if repeat is not None and not alert.silent:
-                yield (alert.reminded_on or alert.opened_on) + timedelta(days=repeat)
-            if alert.out_since is not None:
-                yield alert.out_since + timedelta(days=TIER_CLEARS_AFTER)
-        elif alert.status is AlertStatus.PENDING or (alert.status is AlertStatus.CLEAR and trigger is not None):
-            again = alert.opened_on + timedelta(days=trigger.cooldown if trigger else rules.tier_cooldown)
-            if again > day or alert.status is AlertStatus.PENDING:
-                yield again
+        return alert.status is CLEAR and day >= alert.opened_on + self._waiting.get(
+            alert.trigger, self._unknown).cooldown
 
     def _true_of_run(self, run: PlayRun, play: Play) -> int:
         found = 0
-        goal = self._conditions.goal(play.name)
-        if goal is not None and run.outcome is OutcomeStatus.WATCHING:
-            found |= TRUE << 2 * goal
-        if run.done_on is None and run.status in (RunStatus.RUNNING, RunStatus.FINISHED):
+        if run.outcome is WATCHING:
+            goal = self._conditions.goal(play.name)
+            found |= TRUE << 2 * goal if goal is not None else 0
+        if run.done_on is None and run.status in (RUNNING, FINISHED):
             for task in play.tasks:
                 index = self._conditions.done_when(play, task.id)
                 found |= TRUE << 2 * index if index is not None else 0
         return found
 
-    def _days_of_run(self, run: PlayRun, play: Play, day: date) -> Iterator[date]:
-        if run.status is RunStatus.HELD:
-            yield day
-        if run.status is RunStatus.RUNNING and run.next_on is not None:
-            yield run.next_on
-        if run.until is not None and under_way(run):
-            yield run.until + ONE_DAY
+    def _add_days(self, days: list[date], run: PlayRun, play: Play, day: date, *, going_on: bool) -> None:
+        status = run.status
+        if status is HELD:
+            days.append(day)
+        if status is RUNNING and run.next_on is not None:
+            days.append(run.next_on)
+        if run.until is not None and going_on:
+            days.append(run.until + ONE_DAY)
         if play.escalate is not None and run.due_on is not None and not (run.escalated_on or run.done_on):
             late = run.due_on + ONE_DAY
             if late > day:
-                yield late
+                days.append(late)
 
 
 class Calendar:

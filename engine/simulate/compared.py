@@ -12,6 +12,7 @@ from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.trigger import Existing
+from forestall.engine.processes import undisturbed
 from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import DayOfEvaluations
@@ -108,13 +109,15 @@ class _Run:
         begin = asked.first - timedelta(days=self._warm_up)
         candidate = self._course(mine, self._listeners.candidate)
         base = self._course(theirs, self._listeners.base) if theirs else None
-        with together(self._evaluators, base, candidate, apart=apart) as both:
-            for opened in both.days(self._history, begin, asked.last, self._progress,
-                                    existing=Existing.OPEN if self._warm_up else None):
-                if matching:
-                    matching.add(opened, both.tell)
-            ended = both.ended()
-            return self._answer(*ended, matching, both.last)
+        with undisturbed():
+            with together(self._evaluators, base, candidate, len(self._book.everybody), apart=apart) as both:
+                for opened in both.days(self._history, begin, asked.last, self._progress,
+                                        existing=Existing.OPEN if self._warm_up else None):
+                    if matching:
+                        matching.add(opened, both.tell)
+                ended, last = both.ended(), both.last
+            # only now: the other process has ended, and given back its share of the memory
+            return self._answer(*ended, matching, last)
 
     def _course(self, half: Half, listener: Listener | None) -> Course:
         return Course(half, self._directory, self._book, self._asked.first, deepcopy(listener))

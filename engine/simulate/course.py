@@ -16,7 +16,6 @@ from forestall.engine.model.people import Directory
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.state import Decisions, State
 from forestall.engine.model.trigger import Existing
-from forestall.engine.processes import undisturbed
 from forestall.engine.score.changes import Changes, StandingDay
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.simulate.ledger import Ledger
@@ -106,11 +105,10 @@ class Course:
         match already; None: what the rules say. `ending`: this is the last day."""
         assert self._changes is not None      # a stretch has begun
         half = self.half
-        with undisturbed():
-            seen = self._changes.on(day).under(half.conditions)
-            before = self._ledger.state() if ending else None
-            rulebook = None if existing is None else half.rulebook.with_existing(existing)
-            decided = self._ledger.decide(seen, rulebook)
+        seen = self._changes.on(day).under(half.conditions)
+        before = self._ledger.state() if ending else None
+        rulebook = None if existing is None else half.rulebook.with_existing(existing)
+        decided = self._ledger.decide(seen, rulebook)
         self.last = OneDay(decided, seen, before)
         if self._listener:
             self._listener.add(decided.decisions)

@@ -6,7 +6,7 @@ the accounts looked at. Of all others they would say what they said the day befo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -171,15 +171,18 @@ class Ledger:
         tiers: dict[str, str] = {}
         sent: dict[str, tuple[date, ...]] = {}
         for account in accounts:
-            for name, alert in self._alerts.get(account, {}).items():
-                if remembered(alert, day):
-                    alerts[account, name] = alert
-            runs.extend(self._runs.get(account, ()))
+            if account in self._alerts:
+                for name, alert in self._alerts[account].items():
+                    if remembered(alert, day):
+                        alerts[account, name] = alert
+            if account in self._runs:
+                runs.extend(self._runs[account])
             if account in self._tiers:
                 tiers[account] = self._tiers[account]
-            recent = tuple(on for on in self._sent.get(account, ()) if on >= since)
-            if recent:
-                sent[account] = recent
+            if account in self._sent:
+                recent = tuple(on for on in self._sent[account] if on >= since)
+                if recent:
+                    sent[account] = recent
         return replace(self._common, tiers=tiers, alerts=alerts, runs=tuple(runs), last_sent=sent)
 
     def _book(self, changes: Changes) -> dict[str, int]:
@@ -200,17 +203,18 @@ class Ledger:
                 self._tiers.pop(account, None)
         self._replaced = {}
         for alert in changed_alerts(decisions):
-            own = self._alerts.setdefault(alert.account, {})
-            self._replaced[alert.account, alert.trigger] = self._alert(alert.account, alert.trigger)
-            own[alert.trigger] = alert
-            self._old_alerts.get(alert.account, {}).pop(alert.trigger, None)
+            account, name = alert.account, alert.trigger
+            own = self._alerts.setdefault(account, {})
+            rested = self._old_alerts.get(account, {}).pop(name, None)
+            self._replaced[account, name] = own.get(name) or rested
+            own[name] = alert
         for account, changed in _by_account(decisions.runs).items():
             runs = {identity(run): run for run in (*self._runs.get(account, ()), *changed)}
             old = self._old_runs.get(account)
             if old:
-                kept = kept_runs((*runs.values(), *old))
-                self._old_runs[account] = tuple(run for run in old if run in kept)
-                self._runs[account] = tuple(run for run in kept if identity(run) in runs)
+                kept, before = kept_runs((*runs.values(), *old)), set(map(id, old))
+                self._old_runs[account] = tuple(run for run in kept if id(run) in before)
+                self._runs[account] = tuple(run for run in kept if id(run) not in before)
             else:
                 self._runs[account] = kept_runs(runs.values())
         for delivery in decisions.deliveries:
@@ -224,38 +228,38 @@ class Ledger:
         self._stand(one for one in decisions.silences if one.account in looked)
 
     def _watch(self, account: str, day: date) -> None:
-        self._put_away(account, day)
-        alerts, runs = self._alerts.get(account), self._runs.get(account, ())
+        alerts, runs = self._put_away(account, day)
         if not alerts and not runs:
             self._watched.pop(account, None)
             return
         assert self._changes is not None      # a stretch has begun
         place = self._changes.places.get(account)
         truths = self._changes.truths[place] if place is not None else 0
-        watched = self._agenda.watched(alerts.values() if alerts else (), runs, truths, day)
-        self._watched[account] = watched
+        watched = self._watched[account] = self._agenda.watched(alerts.values(), runs, truths, day)
         if watched.on is not None:
             self._by_day.setdefault(watched.on, []).append(account)
 
-    def _put_away(self, account: str, day: date) -> None:
-        """Alerts that are closed and rested, and runs that answer no open alert: only `state` still tells of them."""
-        alerts = self._alerts.get(account, {})
-        for name in [name for name, alert in alerts.items() if self._agenda.rested(alert, day)]:
+    def _put_away(self, account: str, day: date) -> tuple[Mapping[str, Alert], tuple[PlayRun, ...]]:
+        """Alerts that are closed and rested, and runs that answer no open alert: only `state` still tells of them. What
+        is left of both."""
+        alerts, runs = self._alerts.get(account) or {}, self._runs.get(account, ())
+        rested = [name for name, alert in alerts.items() if self._agenda.rested(alert, day)]
+        for name in rested:
             self._old_alerts.setdefault(account, {})[name] = alerts.pop(name)
-        if account in self._alerts and not alerts:
+        if rested and not alerts:
             del self._alerts[account]
-        runs = self._runs.get(account)
         if runs:
             since = min((alert.opened_on for alert in alerts.values() if alert.status is AlertStatus.OPEN),
                         default=date.max)
             over = [run for run in runs if run.occurrence < since and not under_way(run)]
             if over:
                 self._old_runs[account] = kept_runs((*self._old_runs.get(account, ()), *over))
-                stay = tuple(run for run in runs if run not in over)
-                if stay:
-                    self._runs[account] = stay
+                runs = tuple(run for run in runs if run not in over)
+                if runs:
+                    self._runs[account] = runs
                 else:
                     del self._runs[account]
+        return alerts, runs
 
     def _stand(self, silences: Iterable[Silence]) -> None:
         """Keep those that will be said again."""

@@ -15,7 +15,13 @@ from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.score.evaluations import Evaluations
 from forestall.engine.simulate.ledger import Ledger
 
-DAYS_AT_ONCE = 186      # evaluated together; a longer period is taken in pieces, so that memory stays flat
+DAYS_AT_ONCE = 186                     # evaluated together, at least; a longer period is taken in pieces
+ACCOUNT_DAYS_AT_ONCE = 60_000_000      # where they are no more than these: each piece looks back again
+
+
+def days_at_once(accounts: int) -> int:
+    """How many days of so many accounts are evaluated together, so that memory stays within bounds."""
+    return max(DAYS_AT_ONCE, ACCOUNT_DAYS_AT_ONCE // max(accounts, 1))
 
 
 def replay(evaluator: Evaluator, directory: Directory, history: History, first: date, last: date, *,

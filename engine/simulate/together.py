@@ -19,7 +19,7 @@ from forestall.engine.score.engine import DuckDb, Engine
 from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.simulate.aside import Aside, Going, Here, Kept, Wanted
 from forestall.engine.simulate.course import Course, Ended, OneDay, Opening, Told
-from forestall.engine.simulate.replay import DAYS_AT_ONCE
+from forestall.engine.simulate.replay import days_at_once
 
 APART = 500_000      # account-days from which a second process is worth its beginning, which takes a second or two
 
@@ -49,8 +49,8 @@ class Evaluators:
 class Together:
     """Both sides on their way. The candidate goes in a process of its own where `apart`."""
 
-    def __init__(self, evaluators: Evaluators, base: Course | None, candidate: Going) -> None:
-        self._evaluators, self._candidate = evaluators, candidate
+    def __init__(self, evaluators: Evaluators, base: Course | None, candidate: Going, accounts: int) -> None:
+        self._evaluators, self._candidate, self._at_once = evaluators, candidate, days_at_once(accounts)
         self._base = Here(base) if base else None
 
     def days(self, history: History, first: date, last: date, progress: Progress = quiet, *,
@@ -58,11 +58,11 @@ class Together:
         """Every day from `first` through `last`, from nothing. `existing` says what becomes of accounts that match on
         the first day; None: what the rules say."""
         whole = (last - first).days + 1
-        for start in range(0, whole, DAYS_AT_ONCE):
+        for start in range(0, whole, self._at_once):
             begin = first + timedelta(days=start)
-            end = min(last, begin + timedelta(days=DAYS_AT_ONCE - 1))
-            self._begin(history, begin, end, progress)
-            for number in range((end - begin).days + 1):
+            count = min(self._at_once, whole - start)
+            self._begin(history, begin, begin + timedelta(days=count - 1), progress)
+            for number in range(count):
                 day = begin + timedelta(days=number)
                 how = existing if day == first else None
                 theirs = self._candidate.decide(day, how, ending=day == last)
@@ -111,14 +111,16 @@ class Together:
 
 
 @contextmanager
-def together(evaluators: Evaluators, base: Course | None, candidate: Course, *, apart: bool) -> Iterator[Together]:
-    """Both sides, ready to go; `apart`: each in a process of its own, which ends with the block."""
+def together(evaluators: Evaluators, base: Course | None, candidate: Course, accounts: int, *,
+             apart: bool) -> Iterator[Together]:
+    """Both sides, ready to go, for about so many accounts; `apart`: each in a process of its own, which ends with the
+    block."""
     if not apart:
-        yield Together(evaluators, base, Here(candidate))
+        yield Together(evaluators, base, Here(candidate), accounts)
         return
     aside = Aside(candidate)
     try:
-        yield Together(evaluators, base, aside)
+        yield Together(evaluators, base, aside, accounts)
     finally:
         aside.close()
 

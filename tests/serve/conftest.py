@@ -93,7 +93,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The process that judges; one for all tests, because it takes a while to start."""
     folder = tmp_path_factory.mktemp("settings")
     write_files(folder, FILES)
-    running = Judge(read_settings(folder), "duckdb")
+    running = Judge(read_settings(folder), DuckDb())
     yield running
     running.close()
 

@@ -10,6 +10,7 @@ import pytest
 from projects import write_files
 
 from forestall.engine.errors import RulesError
+from forestall.engine.score.engine import DuckDb
 from forestall.engine.serve.judge import Judge
 from forestall.engine.serve.snapshot import snapshot
 from forestall.engine.settings import read_settings
@@ -244,15 +245,16 @@ def test_what_editors_leave_beside_is_no_change(project: Path, judge: Judge) -> 
 
 def test_rules_that_cannot_be_compiled_are_taken_back(project: Path) -> None:
     """It is a fault of ours, made here by asking for a dialect that nobody speaks."""
-    judge = Judge(read_settings(project), "duckdb")
+    engine = DuckDb()
+    judge = Judge(read_settings(project), engine)
     with closing(judge), reloading(project / "rules", project / ".forestall", judge) as running:
         before = running.reloader.current
-        judge._dialect = "nobody's"
+        engine.dialect = "nobody's"
         write_files(project / "rules", rules(0))
         running.until(lambda: running.shelf.rejected() is not None)
         assert running.reloader.current is running.reloader.for_a_pass() is before
         assert [problem.code for problem in running.reports.told[0]] == ["not-compiled"]
-        judge._dialect = "duckdb"
+        engine.dialect = "duckdb"
         write_files(project / "rules", rules(1))
         running.until(lambda: in_force(running, 1))
         running.until(lambda: running.shelf.in_force() == running.reloader.current.digest)

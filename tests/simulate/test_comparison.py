@@ -23,7 +23,7 @@ from forestall.engine.errors import ForestallError
 from forestall.engine.runtime import open_project
 from forestall.engine.serve.shelf import Shelf
 from forestall.engine.serve.snapshot import snapshot
-from forestall.engine.simulate import aside, together
+from forestall.engine.simulate import aside, replay, together
 from forestall.engine.simulate.compared import compare
 from forestall.engine.simulate.sides import Asked, Side
 
@@ -278,6 +278,19 @@ def test_how_much_was_known_is_said(found: dict) -> None:
 def test_what_both_share_is_computed_once_and_comes_out_the_same(
         simulate: Simulate, found: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "same_facts", lambda *_: False)
+    assert simulate("--base", "HEAD", "--format", "json").document == found
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("shared", [True, False])
+def test_days_in_pieces_come_to_the_same(simulate: Simulate, found: dict, monkeypatch: pytest.MonkeyPatch,
+                                         shared: bool, apart: bool) -> None:
+    monkeypatch.setattr(replay, "DAYS_AT_ONCE", 9)
+    monkeypatch.setattr(replay, "ACCOUNT_DAYS_AT_ONCE", 0)
+    if apart:
+        monkeypatch.setattr(together, "APART", 0)
+    if not shared:
+        monkeypatch.setattr(together, "same_facts", lambda *_: False)
     assert simulate("--base", "HEAD", "--format", "json").document == found
 
 
