@@ -12,7 +12,7 @@ import pyarrow as pa
 from figures import HERE, Figures, apart, main, most_memory, timed
 
 from forestall.adapters.sources.daily.declared import KINDS, DailyMetric, Measure
-from forestall.adapters.sources.events import EventsSettings, EventsSource
+from forestall.adapters.sources.events.source import EventsSettings, EventsSource
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location
 

@@ -13,9 +13,9 @@ from forestall.adapters.channels.email import EmailChannel
 from forestall.adapters.channels.folder import FolderChannel
 from forestall.adapters.channels.slack import SlackChannel
 from forestall.adapters.channels.webhook import WebhookChannel
-from forestall.adapters.sources.csv import CsvSource
-from forestall.adapters.sources.jsonl import JsonLinesSource
-from forestall.adapters.sources.parquet import ParquetSource
+from forestall.adapters.sources.files.csv import CsvSource
+from forestall.adapters.sources.files.jsonl import JsonLinesSource
+from forestall.adapters.sources.files.parquet import ParquetSource
 from forestall.adapters.sources.sql.source import SqlSource
 from forestall.engine.conformance import PROMISES
 from forestall.engine.model.catalogue import Metric

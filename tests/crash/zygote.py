@@ -33,7 +33,7 @@ import sqlalchemy.dialects.postgresql.psycopg
 
 import forestall.adapters.channels.email
 import forestall.adapters.channels.webhook
-import forestall.adapters.sources.csv
+import forestall.adapters.sources.files.csv
 import forestall.engine.cli.run
 import forestall.engine.store.postgresql
 from forestall.engine import runtime

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from forestall.adapters.sources import event_files
 from forestall.adapters.sources.daily.declared import Daily, DailyMetric, Measure
-from forestall.adapters.sources.event_files import LogFiles
-from forestall.adapters.sources.events import EventsSettings, EventsSource, Format
+from forestall.adapters.sources.events import files as event_files
+from forestall.adapters.sources.events.files import LogFiles
+from forestall.adapters.sources.events.source import EventsSettings, EventsSource, Format
 from forestall.engine.cli.main import main
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from reading import refusal, rows
 
-from forestall.adapters.sources import jsonl
-from forestall.adapters.sources.jsonl import JsonLinesSource
+from forestall.adapters.sources.files import jsonl
+from forestall.adapters.sources.files.jsonl import JsonLinesSource
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Severity, SourceError

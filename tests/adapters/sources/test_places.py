@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from reading import refusal, rows
 
-from forestall.adapters.sources import csv as csv_module
-from forestall.adapters.sources.csv import CsvSource
-from forestall.adapters.sources.parquet import ParquetSource
+from forestall.adapters.sources.files import csv as csv_module
+from forestall.adapters.sources.files.csv import CsvSource
+from forestall.adapters.sources.files.parquet import ParquetSource
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.expression import Kind
 from forestall.engine.model.ports import Location, Secret, SourceError

@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar
 
-from forestall.adapters.sources import places, remote
-from forestall.adapters.sources.remembered import remember, remembered, version
+from forestall.adapters.sources.files import places, remote
+from forestall.adapters.sources.files.remembered import remember, remembered, version
 from forestall.adapters.sources.tables import Headings, Layout, Place, TableSource, did_you_mean
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Problem, Secret, SourceError

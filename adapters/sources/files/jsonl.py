@@ -11,9 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from forestall.adapters.sources import records
-from forestall.adapters.sources.files import WRITE_AGAIN, FileSource, TableSettings
-from forestall.adapters.sources.places import COMPRESSED
+from forestall.adapters.sources.files import records
+from forestall.adapters.sources.files.places import COMPRESSED
+from forestall.adapters.sources.files.source import WRITE_AGAIN, FileSource, TableSettings
 from forestall.adapters.sources.tables import Batch, Layout, Place
 from forestall.adapters.sources.values import Values
 from forestall.engine.model.catalogue import Metric

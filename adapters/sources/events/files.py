@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from forestall.adapters.sources import instants
 from forestall.adapters.sources.cells import CellError, convert
 from forestall.adapters.sources.daily.log import Wanted
-from forestall.adapters.sources.event_keep import WORTH_IT, Copies, Spoilt
-from forestall.adapters.sources.files import FileSource
-from forestall.adapters.sources.jsonl import JsonLinesSource
-from forestall.adapters.sources.parquet import ParquetSource
+from forestall.adapters.sources.events.keep import WORTH_IT, Copies, Spoilt
+from forestall.adapters.sources.files.jsonl import JsonLinesSource
+from forestall.adapters.sources.files.parquet import ParquetSource
+from forestall.adapters.sources.files.source import FileSource
 from forestall.adapters.sources.tables import BATCH_ROWS, Batch, Column, Layout, Place, did_you_mean
 from forestall.adapters.sources.values import Values
 from forestall.engine.model.expression import Kind

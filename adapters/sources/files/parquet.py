@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forestall.adapters.sources.cells import plain
-from forestall.adapters.sources.files import FileSource, TableSettings, with_row
+from forestall.adapters.sources.files.source import FileSource, TableSettings, with_row
 from forestall.adapters.sources.tables import BATCH_ROWS, Batch, Layout, Place, tomorrow
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Problem

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from forestall.adapters.sources import places
+from forestall.adapters.sources.files import places
 from forestall.engine.model.ports import Location, Problem, Secret, SourceError
 
 # What brings the ways there that fsspec does not bring itself.

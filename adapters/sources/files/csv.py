@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from forestall.adapters.sources import records
-from forestall.adapters.sources.files import WRITE_AGAIN, FileSource, TableSettings
-from forestall.adapters.sources.places import COMPRESSED
+from forestall.adapters.sources.files import records
+from forestall.adapters.sources.files.places import COMPRESSED
+from forestall.adapters.sources.files.source import WRITE_AGAIN, FileSource, TableSettings
 from forestall.adapters.sources.tables import BATCH_ROWS, Batch, Layout, Place
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem, SourceError

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from forestall.adapters.sources.csv import CsvSettings, CsvSource
 from forestall.adapters.sources.daily.checked import did_you_mean, zone
 from forestall.adapters.sources.daily.declared import Daily, DailyMetric
 from forestall.adapters.sources.daily.log import Wanted
 from forestall.adapters.sources.daily.metrics import DailyMetrics
-from forestall.adapters.sources.event_files import LogFiles, Names
-from forestall.adapters.sources.event_keep import Copies
-from forestall.adapters.sources.files import FileSource
-from forestall.adapters.sources.jsonl import JsonLinesSettings, JsonLinesSource
-from forestall.adapters.sources.parquet import ParquetSettings, ParquetSource
+from forestall.adapters.sources.events.files import LogFiles, Names
+from forestall.adapters.sources.events.keep import Copies
+from forestall.adapters.sources.files.csv import CsvSettings, CsvSource
+from forestall.adapters.sources.files.jsonl import JsonLinesSettings, JsonLinesSource
+from forestall.adapters.sources.files.parquet import ParquetSettings, ParquetSource
+from forestall.adapters.sources.files.source import FileSource
 from forestall.adapters.sources.tables import SETTINGS_FILE, Place
 from forestall.adapters.sources.text.declared import Texts
 from forestall.engine.model.catalogue import Metric

@@ -1,0 +1,1 @@
+"""Sources that read a log of events and give daily metrics."""

@@ -1,0 +1,1 @@
+"""Sources that read files: CSV, JSON lines and Parquet, on this machine or at a URL."""
