@@ -15,10 +15,11 @@ from forestall.adapters.sources.daily.checked import SETTINGS_FILE, did_you_mean
 from forestall.adapters.sources.daily.clock import starts
 from forestall.adapters.sources.daily.declared import Daily, furthest_window, look_back
 from forestall.adapters.sources.daily.facts import Facts, write_facts
-from forestall.adapters.sources.daily.intake import Intake, Taken, columns_of, number
+from forestall.adapters.sources.daily.intake import Intake, Taken, columns_of, number, text
 from forestall.adapters.sources.daily.log import NAME, Log, Wanted
 from forestall.adapters.sources.daily.rows import Rows
 from forestall.adapters.sources.tables import EARLIEST, tomorrow
+from forestall.adapters.sources.text.declared import BEFORE
 from forestall.adapters.sources.text.log import TextLog
 from forestall.engine.model.catalogue import Metric
 from forestall.engine.model.ports import Location, Problem, Severity, SourceError
@@ -120,19 +121,29 @@ class DailyMetrics:
             if not count:
                 yield self._noticed("empty-column", f"has nothing in {column}, which `metrics` names.",
                                     "Correct the name, or name the column that holds it.")
-        if self._columns.texts.get(NAME):
-            yield from self._names_that_never_came(connection, self._columns.texts[NAME])
+        for column, name in self._columns.texts.items():
+            if not column.startswith(BEFORE):      # what words are about may well never come
+                yield from self._values_that_never_came(connection, column, name)
 
-    def _names_that_never_came(self, connection: duckdb.DuckDBPyConnection, column: str) -> Iterator[Problem]:
+    def _values_that_never_came(self, connection: duckdb.DuckDBPyConnection, column: str, kept: str
+                                ) -> Iterator[Problem]:
+        declared = {value: name for name, metric in self._daily.metrics.items() for value in (
+            *metric.where.get(column, ()), *((*metric.events, *metric.until) if column == NAME else ()))}
+        asked = ", ".join(map(text, declared))
+        came = {row[0] for row in connection.execute(
+            f"SELECT DISTINCT {kept} FROM log WHERE {kept} IN ({asked})").fetchall()} if declared else set()
+        if came == declared.keys():
+            return
         there = [row[0] for row in connection.execute(
-            f"SELECT {column} FROM log WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT 1000"
+            f"SELECT {kept} FROM log WHERE {kept} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1000"
         ).fetchall()]
-        declared = {event: name for name, metric in self._daily.metrics.items()
-                    for event in (*metric.events, *metric.until)}
-        for event, name in declared.items():
-            if there and event not in there:
-                yield self._noticed("unknown-event", f"has no event called {event}, which `metrics` names for {name}.",
-                                    did_you_mean(event, there) or f"It has: {', '.join(there[:8])}.")
+        for value in (value for value in declared if there and value not in came):
+            which = f", which `metrics` names for {declared[value]}."
+            cure = did_you_mean(value, there) or f"It has: {', '.join(there[:8])}."
+            if column == NAME:
+                yield self._noticed("unknown-event", f"has no event called {value}{which}", cure)
+            else:
+                yield self._noticed("unknown-value", f"never has {column}: {value}{which}", cure)
 
     @contextmanager
     def _room(self) -> Iterator[None]:

@@ -270,6 +270,17 @@ def test_a_name_that_never_came_is_told_with_the_one_that_was_meant():
     assert "Did you mean login?" in said
 
 
+def test_a_value_that_never_came_is_told_with_the_one_that_was_meant():
+    rows = rows_of(("a", at(0), "login", "pro"), ("a", at(1), "login", "free"), names=("account", "at", "name", "plan"))
+    declared = {"x": DailyMetric(Measure.COUNT, ("login",), where={"plan": ("prp", "free")})}
+    (said,) = noticed(rows, declared=declared)
+    assert "the log of the source product never has plan: prp, which `metrics` names for x." in said
+    assert "Did you mean pro?" in said
+    (said,) = noticed(rows, declared={"x": DailyMetric(Measure.COUNT, where={"plan": ("business",)})})
+    assert "It has: free, pro." in said
+    assert noticed(rows, declared={"x": DailyMetric(Measure.COUNT, where={"plan": ("pro", "free")})}) == []
+
+
 def test_a_text_where_a_number_is_needed_is_an_error():
     declared = {"paid": DailyMetric(Measure.SUM, of="amount")}
     made = DailyMetrics("product", Daily(declared), catalogue(declared))
