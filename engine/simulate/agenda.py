@@ -32,7 +32,9 @@ WATCHING = OutcomeStatus.WATCHING
 class Watched(NamedTuple):
     """What to look for at one account, in the bits of its truths. `true` is news where it is true, `no_longer` (lower
     bits) where it is known to be false, `flips` where it changes. `moves`: any other tier is news. `remembered`: it is
-    missed when no source names it. `on` is the day on which it is looked at whatever happens (None: never)."""
+    missed when no source names it. `on` is the day on which it is looked at whatever happens (None: never). `rested`:
+    on that day it is only that alerts may open again, and there is something to say only if one of these is true (0: it
+    is looked at)."""
 
     true: int
     no_longer: int
@@ -40,6 +42,7 @@ class Watched(NamedTuple):
     moves: bool
     remembered: bool
     on: date | None
+    rested: int
 
 
 class _Waiting(NamedTuple):
@@ -83,14 +86,14 @@ class Agenda:
     def watched(self, alerts: Iterable[Alert], runs: Iterable[PlayRun], truths: int, day: date) -> Watched:
         """What an account with these alerts and runs, and these truths on `day`, waits for after it."""
         true, no_longer, flips, moves, kept = self.whens, 0, 0, False, False
-        tomorrow, days = day + ONE_DAY, list[date]()
+        tomorrow, days, rests = day + ONE_DAY, list[date](), dict[date, int]()
         for alert in alerts:
             waiting, status = self._waiting.get(alert.trigger, self._unknown), alert.status
             if status is CLEAR:
                 if waiting.when:
                     again = alert.opened_on + waiting.cooldown
                     if again > day:
-                        days.append(again)
+                        rests[again] = rests.get(again, 0) | waiting.when
                     if again > tomorrow:
                         true &= ~waiting.when
                         if self._silences:
@@ -127,7 +130,10 @@ class Agenda:
                 days.append(tomorrow)
             true |= news
             self._add_days(days, run, play, day, going_on=going_on)
-        return Watched(true, no_longer, flips, moves, kept, max(min(days), tomorrow) if days else None)
+        on = max(min(days), tomorrow) if days else None
+        first = min(rests) if rests else None
+        rested = rests[first] if first is not None and (on is None or first < on) else 0
+        return Watched(true, no_longer, flips, moves, kept, first if rested else on, rested)
 
     def rested(self, alert: Alert, day: date) -> bool:
         """Whether an alert is closed and may open again from `day` on as if it had never been open."""

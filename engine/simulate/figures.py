@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from math import ceil, floor
 from statistics import fmean
@@ -153,9 +153,8 @@ def _pair(counts: Sequence[Mapping[str, int] | None], some: Iterable[Who]) -> Pa
     return Pair(before, after or 0)
 
 
-def revenue(base: Tally | None, candidate: Tally, some: Iterable[Who]) -> Pair:
+def revenue(base: Tally | None, candidate: Tally, some: Collection[Who]) -> Pair:
     """The revenue of the accounts that any alert opened for."""
-    known = {who.account: who.revenue for who in some if who.revenue}
-    before, after = (None if tally is None else sum(known[one] for one in tally.openings.accounts() & known.keys())
-                     for tally in (base, candidate))
+    before, after = (None if tally is None else sum(
+        who.revenue for who in some if who.revenue and who.account in tally.openings) for tally in (base, candidate))
     return Pair(before, after or 0.0)

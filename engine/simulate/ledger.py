@@ -143,13 +143,18 @@ class Ledger:
                     look.add(account)
                 else:
                     tiers[account] = tier
-        for account in self._by_day.pop(day, ()):
-            watched = self._watched.get(account)
-            if watched is not None and watched.on == day and self._is_here(account):
-                look.add(account)
         for due_tier, numbers in self._calendar.due(day):
             look.update(changes.accounts[number] for number in numbers
                         if changes.tier[number] == due_tier and not changes.absent[number])
+        for account in self._by_day.pop(day, ()):
+            watched = self._watched.get(account)
+            if watched is None or watched.on != day or not self._is_here(account) or account in look:
+                continue
+            if watched.rested and not changes.truths[changes.places[account]] & watched.rested \
+                    and account not in self._standing:
+                self._watch(account, day)
+            else:
+                look.add(account)
         return look, {account: tier for account, tier in tiers.items() if account not in look}
 
     def _is_here(self, account: str) -> bool:

@@ -40,9 +40,9 @@ class Openings:
         """The accounts that one alert opened for."""
         return set(self._by_alert[alert][0]) if alert in self._by_alert else set()
 
-    def accounts(self) -> set[str]:
-        """The accounts that any alert opened for."""
-        return set(self._names)
+    def __contains__(self, account: str) -> bool:
+        """Whether any alert opened for this account."""
+        return account in self._names
 
     def by_account(self) -> dict[str, int]:
         """Account → its openings, of all alerts."""
