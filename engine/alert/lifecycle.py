@@ -86,7 +86,7 @@ class _Day:
     def account(self, row: AccountDay) -> None:
         """Every alert of one account."""
         alerts = {alert.trigger: alert for alert in self._by_account.get(row.account, ())}
-        for place in self._concerned(row.truths & self._whens, alerts):
+        for place in self._concerned(row.truths & self._whens, alerts.values()):
             trigger, condition = self._watched[place]
             before, when = alerts.get(trigger.name), row.truth(condition)
             moved = step(trigger, before, row, self._day, when=when,
@@ -95,9 +95,12 @@ class _Day:
             self._attend(moved, trigger.severity or row.tier or "", trigger.repeat)
         self._tier_of(row, alerts)
 
-    def _concerned(self, true: int, alerts: Iterable[str]) -> Iterable[int]:
-        """The places of the triggers that are true or have an alert: few of the many, in the order of the rules."""
-        found = [self._places[name] for name in alerts if name in self._places]
+    def _concerned(self, true: int, alerts: Iterable[Alert]) -> Iterable[int]:
+        """The places of the triggers that are true or have an alert that is not closed: few of the many, in the order
+        of the rules."""
+        closed = AlertStatus.CLEAR
+        found = [self._places[alert.trigger] for alert in alerts
+                 if alert.status is not closed and alert.trigger in self._places]
         while true:
             bit = true & -true
             found.extend(self._by_bit[bit])
