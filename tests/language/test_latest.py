@@ -146,7 +146,7 @@ def test_the_shipped_rules_and_more_decide_the_same_without_windows(sample, tmp_
     triggers, seen = yaml.safe_load(TRIGGERS), set()
     for after in (0, 2, 5, 9, 20, 44, 60, LENGTH - 1):
         day = FIRST + timedelta(days=after)
-        windows = evaluator._run(sample, evaluator._decision, day, day, None)
+        windows = evaluator._decided(sample, day, day)
         alone = evaluator._run(sample, evaluator._latest, day, day, None)
         assert alone.num_rows > ACCOUNTS / 3
         assert alone.schema == windows.schema

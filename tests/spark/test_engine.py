@@ -83,7 +83,7 @@ def test_one_day_is_what_duckdb_says(evaluators, after):
 
 def test_several_days_by_windows_are_what_duckdb_says(evaluators):
     history, spark, duckdb = evaluators
-    answers = [one._run(history, one._decision, LAST - timedelta(days=40), LAST, None) for one in (spark, duckdb)]
+    answers = [one._decided(history, LAST - timedelta(days=40), LAST) for one in (spark, duckdb)]
     same(*answers)
     assert answers[0].num_rows > 30 * ACCOUNTS
 
