@@ -99,9 +99,9 @@ class Aside:
         """As in `Going`."""
         return self._pool.submit(_ended).result
 
-    def close(self) -> None:
-        """End the process."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def close(self, *, wait: bool) -> None:
+        """End the process, which may take a second, or as long as what it is at."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
 
 # -- in the process of its own -----------------------------------------------------------------------------------------

@@ -118,11 +118,12 @@ def together(evaluators: Evaluators, base: Course | None, candidate: Course, acc
     if not apart:
         yield Together(evaluators, base, Here(candidate), accounts)
         return
-    aside = Aside(candidate)
+    aside, through = Aside(candidate), False
     try:
         yield Together(evaluators, base, aside, accounts)
+        through = True
     finally:
-        aside.close()
+        aside.close(wait=through)      # its memory is needed again; whoever breaks off does not wait for it
 
 
 def worth_a_process(engine: Engine, account_days: int) -> bool:
