@@ -5,7 +5,6 @@ import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -120,7 +119,8 @@ class Service:
         self._slack = HTTPServer(("127.0.0.1", 0), Slack)
         self.reply_to = f"http://127.0.0.1:{self._slack.server_port}/actions/T0/B0"
         journal = Journal(self.log, UTC, lambda: datetime.now(UTC))
-        self._listener = Listener(settings, journal, lambda: datetime.now(UTC), reply_hosts=("127.0.0.1",))
+        self.now = datetime.now(UTC).replace(microsecond=0)      # stands still: five minutes are five minutes
+        self._listener = Listener(settings, journal, lambda: self.now, reply_hosts=("127.0.0.1",))
         self.url = f"http://127.0.0.1:{self._listener.port}"
         self._threads = [threading.Thread(target=self._slack.serve_forever, args=(0.01,)),
                          threading.Thread(target=self._listener.run)]
@@ -141,8 +141,8 @@ class Service:
                    "actions": [{"action_id": action, "value": key, "action_ts": "1767600000.123"}]} | changes
         return self.slack(f"payload={quote(json.dumps(payload))}")
 
-    def slack(self, body: str, age: float = 0, secret: str = SIGNING, **headers: str) -> httpx.Response:
-        at = str(int(time.time() - age))
+    def slack(self, body: str, age: int = 0, secret: str = SIGNING, **headers: str) -> httpx.Response:
+        at = str(int(self.now.timestamp()) - age)
         signed = SignatureVerifier(secret).generate_signature(timestamp=at, body=body)
         return httpx.post(f"{self.url}/slack", content=body, headers={
             "content-type": "application/x-www-form-urlencoded", "x-slack-request-timestamp": at,

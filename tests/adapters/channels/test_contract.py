@@ -101,7 +101,7 @@ def test_http_success(kind, status, body, http, channel):
 
 @pytest.mark.parametrize("kind", ["slack", "slack app", "webhook"])      # Apprise does not tell
 @pytest.mark.parametrize(("said", "low", "high"), [
-    ("30", 30, 30), ("0", 0, 0), ("in", 80, 100), ("past", 0, 0), ("9" * 400, 7 * 86400, 7 * 86400),
+    ("30", 30, 30), ("0", 0, 0), ("in", 300, 610), ("past", 0, 0), ("9" * 400, 7 * 86400, 7 * 86400),
     ("soon", None, None), ("-5", None, None), ("1.5", None, None), ("²", None, None), ("", None, None),
 ])
 def test_what_retry_after_asks_for(kind, said, low, high, http, channel):
