@@ -14,11 +14,12 @@ from pyarrow import compute
 
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.evaluations import DayOfEvaluations, from_epoch, listed, to_epoch
-from forestall.engine.score.queries import TRUTHS_AT_ONCE
+from forestall.engine.score.evaluations import DayOfEvaluations, from_epoch, listed, to_epoch, whole
+from forestall.engine.score.queries import ROLES
 
 NOWHERE = -1      # in the place of a row number: no row
 ROWS, ACCOUNTS = "rows.arrow", "accounts.arrow"
+SMALL = {"day": pyarrow.int32(), "clear_of": pyarrow.int8()}
 
 
 class Moved(NamedTuple):
@@ -106,10 +107,6 @@ class Changes:
         self.moved = []
         start, end = self._starts.get(day, (0, 0))
         rows = self.table.slice(start, end - start)
-        truths = rows[self.packs[0]].to_pylist() if self.packs else [0] * (end - start)
-        for number, name in enumerate(self.packs[1:], 1):
-            shift = 2 * TRUTHS_AT_ONCE * number
-            truths = [low | high << shift for low, high in zip(truths, rows[name].to_pylist(), strict=True)]
         ended = self._ends.get(day - 1, [])
         for place in ended:
             self.left.pop(place, None)
@@ -120,7 +117,7 @@ class Changes:
                 else:
                     self.left.pop(place, None)
         self._set((place, NOWHERE, 0, None, True, 0) for place in ended)
-        self._set(zip(rows["number"].to_pylist(), range(start, end), truths, listed(rows["tier"]),
+        self._set(zip(rows["number"].to_pylist(), range(start, end), whole(rows, self.packs), listed(rows["tier"]),
                       rows["gone"].to_pylist(), rows["clear_of"].to_pylist(), strict=True))
 
     def _set(self, today: Iterable[tuple[int, int, int, str | None, bool, int]]) -> None:
@@ -154,10 +151,8 @@ class Changes:
             flips ^= bit
 
     def rows_of(self, numbers: list[int]) -> pyarrow.Table:
-        """The rows of the accounts with these numbers today, with their names."""
-        rows = self.table.take(pyarrow.array([self.row[number] for number in numbers], pyarrow.int64()))
-        names = pyarrow.array([self.accounts[number] for number in numbers], pyarrow.string())
-        return rows.append_column("account", names)
+        """The rows of the accounts with these numbers today, without their names."""
+        return self.table.take(pyarrow.array([self.row[number] for number in numbers], pyarrow.int64()))
 
 
 class StandingDay(DayOfEvaluations):
@@ -176,7 +171,8 @@ class StandingDay(DayOfEvaluations):
 
     @cached_property
     def _table(self) -> pyarrow.Table:
-        return self.changes.rows_of(self._numbers)
+        return self.changes.rows_of(self._numbers).append_column(
+            "account", pyarrow.array(self.accounts, pyarrow.string()))
 
     @cached_property
     def accounts(self) -> list[str]:
@@ -201,31 +197,41 @@ class StandingDay(DayOfEvaluations):
 
     def of(self, accounts: Iterable[str]) -> dict[str, AccountDay]:
         """These accounts as nouns, of those that have a row."""
-        places, row = self.changes.places, self.changes.row
+        changes = self.changes
+        places, row = changes.places, changes.row
         numbers = sorted({places[account] for account in accounts if account in places})
         numbers = [number for number in numbers if row[number] != NOWHERE]
-        return {one.account: one for one in self._nouns(self.changes.rows_of(numbers))} if numbers else {}
+        if not numbers:
+            return {}
+        names = [changes.accounts[number] for number in numbers]      # the same text everywhere: it is kept once
+        return dict(zip(names, self._nouns(changes.rows_of(numbers), names), strict=True))
 
 
 def _numbered(tables: Iterable[pyarrow.Table]) -> tuple[pyarrow.Table, pyarrow.Array]:
     """All rows by day and account, texts kept once each, and the accounts in order: `number` is their place there."""
-    kept = [_texts_once(table) for table in tables]
-    whole = pyarrow.concat_tables(kept).unify_dictionaries().combine_chunks()
-    chunks = whole["account"].chunks
-    names = chunks[0].dictionary if chunks else pyarrow.array([], pyarrow.string())
+    rows = pyarrow.concat_tables([_small(table) for table in tables]).unify_dictionaries()
+    accounts = rows["account"].combine_chunks()
+    names = accounts.dictionary
     order = compute.sort_indices(names)
     places = compute.sort_indices(order).cast(pyarrow.int32())      # the place of each name among all in order
-    numbers = compute.take(places, chunks[0].indices) if chunks else pyarrow.array([], pyarrow.int32())
-    whole = whole.drop_columns(["account"]).append_column("number", numbers)
-    whole = whole.take(compute.sort_indices(whole, [("day", "ascending"), ("number", "ascending")]))
-    return whole, compute.take(names, order)
+    rows = rows.drop_columns(["account"]).append_column("number", compute.take(places, accounts.indices))
+    by_day = compute.sort_indices(rows.select(["day", "number"]), [("day", "ascending"), ("number", "ascending")])
+    columns = {}
+    for name in rows.column_names:      # one column at a time: never are all of them there twice
+        unsaid = name in ROLES and rows[name].null_count == len(rows)
+        columns[name] = pyarrow.nulls(len(rows)) if unsaid else rows[name].combine_chunks().take(by_day)
+        rows = rows.drop_columns([name])
+    return pyarrow.table(columns), compute.take(names, order)
 
 
-def _texts_once(table: pyarrow.Table) -> pyarrow.Table:
+def _small(table: pyarrow.Table) -> pyarrow.Table:
+    """The same with each text once, and numbers in the room that they need."""
     for place, field in enumerate(table.schema):
         if pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type):
             column = table[field.name].cast(pyarrow.string()).dictionary_encode()
             table = table.set_column(place, field.name, column)
+        elif field.name in SMALL:
+            table = table.set_column(place, field.name, table[field.name].cast(SMALL[field.name]))
     return table
 
 

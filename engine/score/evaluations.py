@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, Protocol
@@ -34,6 +34,17 @@ def listed(column: pyarrow.ChunkedArray) -> list[Any]:
     if pyarrow.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return list(column.to_pylist())
+
+
+def whole(rows: pyarrow.Table, packs: Sequence[str]) -> list[int]:
+    """The truths of each row as one number, however many columns they take."""
+    if not packs:
+        return [0] * rows.num_rows
+    truths: list[int] = rows[packs[0]].to_pylist()
+    for number, name in enumerate(packs[1:], 1):
+        shift = 2 * TRUTHS_AT_ONCE * number
+        truths = [low | high << shift for low, high in zip(truths, rows[name].to_pylist(), strict=True)]
+    return truths
 
 
 class DayOfEvaluations:
@@ -137,21 +148,16 @@ class DayOfEvaluations:
 
     def take(self, rows: list[int]) -> Iterator[AccountDay]:
         """The rows with these numbers as nouns, in their order."""
-        return self._nouns(self._table.take(pyarrow.array(rows, pyarrow.int64())))
+        return self._nouns(self._table.take(pyarrow.array(rows, pyarrow.int64())), [self.accounts[row] for row in rows])
 
-    def _nouns(self, chosen: pyarrow.Table) -> Iterator[AccountDay]:
-        columns = {name: listed(chosen[name]) for name in ("account", "tier", "clear_of", *ROLES)}
-        packs = [chosen[name].to_pylist() for name in self._truths]
-        for index in range(chosen.num_rows):
-            renewal = columns["renewal"][index]
+    def _nouns(self, chosen: pyarrow.Table, accounts: Iterable[str]) -> Iterator[AccountDay]:
+        """These rows; `accounts` are their names, which are not asked of the table."""
+        day, others = self.day, (listed(chosen[name]) for name in ("tier", "clear_of", *ROLES))
+        for account, truths, tier, clear_of, name, contact, csm, executive, revenue, renewal, opted_out, zone in zip(
+                accounts, whole(chosen, self._truths), *others, strict=True):
             yield AccountDay(
-                account=columns["account"][index], day=self.day, tier=columns["tier"][index],
-                truths=sum(pack[index] << 2 * TRUTHS_AT_ONCE * number for number, pack in enumerate(packs)),
-                clear_of=columns["clear_of"][index],
-                name=columns["name"][index] or columns["account"][index], contact=columns["contact"][index] or "",
-                csm=columns["csm"][index] or "", executive=columns["executive"][index] or "",
-                revenue=columns["revenue"][index], renewal=from_epoch(renewal) if renewal is not None else None,
-                opted_out=columns["opted_out"][index] is True, time_zone=columns["time_zone"][index] or "")
+                account, day, tier, truths, clear_of, name or account, contact or "", csm or "", executive or "",
+                revenue, None if renewal is None else from_epoch(renewal), opted_out is True, zone or "")
 
 
 class Evaluations(Protocol):

@@ -9,11 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from forestall.engine.detect.history import History
 from forestall.engine.model.trigger import Existing
 from forestall.engine.processes import process
 from forestall.engine.score.changes import Changes
-from forestall.engine.score.evaluate import Evaluator
 from forestall.engine.simulate.course import Course, Ended, Opening, Told
 
 
@@ -25,20 +23,11 @@ class Kept:
     first: date
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The days of a history that are to be evaluated."""
-
-    history: History
-    first: date
-    last: date
-
-
 class Going(Protocol):
     """A course wherever it runs. What it is asked for is there when the answer is called for."""
 
-    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
-        """The days to come: their evaluations, where they are kept, or what is to be evaluated."""
+    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
+        """The days to come: their evaluations, or where they are kept."""
 
     def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
         """See `Course.decide`."""
@@ -56,7 +45,7 @@ class Here:
     def __init__(self, course: Course) -> None:
         self.course = course
 
-    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
+    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
         """As in `Going`; what is evaluated is at hand."""
         assert isinstance(changes, Changes)
         return lambda: self.course.begin(changes)
@@ -82,7 +71,7 @@ class Aside:
         self._pool = process(__name__)
         self._pool.submit(_take, course)
 
-    def begin(self, changes: Changes | Kept | Wanted) -> Callable[[], None]:
+    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
         """As in `Going`; evaluations do not travel but through a folder."""
         assert not isinstance(changes, Changes)
         return self._pool.submit(_begin, changes).result
@@ -106,27 +95,25 @@ class Aside:
 
 # -- in the process of its own -----------------------------------------------------------------------------------------
 
-_courses: list[tuple[Course, Evaluator]] = []
+_courses: list[Course] = []
 
 
 def _take(course: Course) -> None:
     gc.disable()      # see `undisturbed`; this process does nothing else, and ends soon
-    _courses.append((course, Evaluator(course.half.rulebook, conditions=course.half.conditions)))
+    _courses.append(course)
 
 
-def _begin(changes: Kept | Wanted) -> None:
-    course, evaluator = _courses[0]
-    course.begin(Changes.read(changes.folder, course.half.conditions, changes.first) if isinstance(changes, Kept)
-                 else evaluator.changes(changes.history, changes.first, changes.last))
+def _begin(kept: Kept) -> None:
+    _courses[0].begin(Changes.read(kept.folder, _courses[0].half.conditions, kept.first))
 
 
 def _decide(day: date, existing: Existing | None, ending: bool) -> frozenset[Opening]:
-    return _courses[0][0].decide(day, existing, ending=ending)
+    return _courses[0].decide(day, existing, ending=ending)
 
 
 def _tell(openings: Collection[Opening]) -> Mapping[Opening, Told]:
-    return _courses[0][0].tell(openings)
+    return _courses[0].tell(openings)
 
 
 def _ended() -> Ended:
-    return _courses[0][0].ended()
+    return _courses[0].ended()

@@ -65,7 +65,7 @@ def compare(base: Side | None, candidate: Side, directory: Directory, history: H
     run = _Run(base, candidate, directory, history, asked, engine, book, warm_up, listeners or Listeners(), progress)
     if apart is None:
         days = (asked.last - asked.first).days + 1 + warm_up
-        apart = worth_a_process(engine, len(book.everybody) * days)
+        apart = worth_a_process(len(book.everybody) * days)
     if apart and base is not None:
         try:
             return run.compared(apart=True)

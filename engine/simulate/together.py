@@ -14,10 +14,11 @@ from pathlib import Path
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.trigger import Existing
+from forestall.engine.score.changes import Changes
 from forestall.engine.score.conditions import Conditions
-from forestall.engine.score.engine import DuckDb, Engine
+from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.simulate.aside import Aside, Going, Here, Kept, Wanted
+from forestall.engine.simulate.aside import Aside, Going, Here, Kept
 from forestall.engine.simulate.course import Course, Ended, OneDay, Opening, Told
 from forestall.engine.simulate.replay import days_at_once
 
@@ -87,27 +88,27 @@ class Together:
         return self._base.course.last if self._base else None
 
     def _begin(self, history: History, first: date, last: date, progress: Progress) -> None:
-        evaluators, candidate = self._evaluators, self._candidate
-        if isinstance(candidate, Here) or not self._base or not evaluators.base:
-            changes = evaluators.candidate.changes(history, first, last, progress)
-            candidate.begin(changes)()
-            if self._base and evaluators.base:
-                self._base.begin(changes if evaluators.shared else
-                                 evaluators.base.changes(history, first, last, progress))()
-        elif evaluators.shared:
-            changes = evaluators.candidate.changes(history, first, last, progress)
-            folder = Path(tempfile.mkdtemp(prefix="forestall-"))
-            try:
-                changes.write(folder)
-                begun = candidate.begin(Kept(folder, first))
-                self._base.begin(changes)()
-                begun()
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        """What both decide from, one after the other: to evaluate takes every core, and much memory for a while."""
+        evaluators, base = self._evaluators, self._base
+        changes = evaluators.candidate.changes(history, first, last, progress)
+        if isinstance(self._candidate, Here):
+            self._candidate.begin(changes)()
         else:
-            begun = candidate.begin(Wanted(history, first, last))
-            self._base.begin(evaluators.base.changes(history, first, last, progress))()
-            begun()
+            self._hand_over(changes, first)
+        if base and evaluators.base:
+            if not evaluators.shared:
+                del changes
+                changes = evaluators.base.changes(history, first, last, progress)
+            base.begin(changes)()
+
+    def _hand_over(self, changes: Changes, first: date) -> None:
+        """Through files: to send it to the other process takes longer."""
+        folder = Path(tempfile.mkdtemp(prefix="forestall-"))
+        try:
+            changes.write(folder)
+            self._candidate.begin(Kept(folder, first))()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -126,9 +127,9 @@ def together(evaluators: Evaluators, base: Course | None, candidate: Course, acc
         aside.close(wait=through)      # its memory is needed again; whoever breaks off does not wait for it
 
 
-def worth_a_process(engine: Engine, account_days: int) -> bool:
-    """Whether so much is to be decided that a second process pays: it evaluates with an engine of its own."""
-    return account_days >= APART and (os.cpu_count() or 1) >= 2 and isinstance(engine, DuckDb)
+def worth_a_process(account_days: int) -> bool:
+    """Whether so much is to be decided that a second process pays."""
+    return account_days >= APART and (os.cpu_count() or 1) >= 2
 
 
 def same_facts(one: Rulebook, other: Rulebook) -> bool:
