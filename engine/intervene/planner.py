@@ -21,7 +21,7 @@ from forestall.engine.intervene.accounts import (
     same_opening,
 )
 from forestall.engine.intervene.digest import digests
-from forestall.engine.intervene.due import done, due_on, is_late, is_under_way, reminders, snoozed_until
+from forestall.engine.intervene.due import due_on, is_late, is_under_way, reminders, snoozed_until
 from forestall.engine.intervene.holding import (
     USUAL,
     Circumstances,
@@ -32,7 +32,7 @@ from forestall.engine.intervene.holding import (
     told_behind,
 )
 from forestall.engine.intervene.steps import Sent, advance, beside
-from forestall.engine.intervene.watching import Watch, as_serious
+from forestall.engine.intervene.watching import Watch, stopped
 from forestall.engine.model.alert import Alert
 from forestall.engine.model.delivery import (
     Delivery,
@@ -92,9 +92,9 @@ class _Planner:
                  rows: Iterable[AccountDay], gone: frozenset[str], day: date, known: Circumstances) -> None:
         self._rulebook, self._conditions, self._directory = rulebook, conditions, directory
         self._state, self._alerts, self._day, self._holdouts = state, alerts, day, known.holdouts
-        self._watch = Watch(rulebook, conditions, gone, day)
-        self._known, self._guards = known, Guards.of(rulebook, state, day, known)
         self._rank = severity_rank(rulebook)
+        self._watch = Watch(rulebook, conditions, gone, day, self._rank)
+        self._known, self._guards = known, Guards.of(rulebook, state, day, known)
         self._order = {name: index for index, name in enumerate(rulebook.plays)}
         self._accounts = by_account(state, alerts, rows)
         self._runs: dict[Identity, PlayRun] = {identity(run): run for run in state.runs}
@@ -117,27 +117,20 @@ class _Planner:
 
     def watch(self) -> None:
         """Goals that are met, times that are over, plays that lost their reason."""
-        held, watching = RunStatus.HELD, OutcomeStatus.WATCHING
         for key, run in list(self._runs.items()):
             account = self._accounts[run.account]
-            if run.status is held or run.outcome is watching or is_under_way(run, account.alerts):
-                watched = self._watched(as_serious(run, account, self._rank), account)
-                if watched is not run:
-                    self._runs[key] = watched
-                    account.runs = [watched if one is run else one for one in account.runs]
-
-    def _watched(self, run: PlayRun, account: OneAccount) -> PlayRun:
-        play = self._rulebook.as_begun(run.play, run.digest)
-        if play is not None and account.row is not None and is_under_way(run, account.alerts):
-            run = done(self._conditions, play, run, account.row, self._day)
-        run, reason = self._watch.of(run, account)
-        return self._stopped(run, reason) if reason else run
+            watched, is_stopped = self._watch.look(run, account)
+            if watched is not run:
+                self._runs[key] = watched
+                account.runs = [watched if one is run else one for one in account.runs]
+            if is_stopped:
+                self._cancelled.append(key)
 
     def _stopped(self, run: PlayRun, reason: str) -> PlayRun:
         if run.status not in (RunStatus.RUNNING, RunStatus.HELD):
             return run
         self._cancelled.append(identity(run))
-        return replace(run, status=RunStatus.STOPPED, next_on=None, since=None, reason=reason)
+        return stopped(run, reason)
 
     # -- what a guard held -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from forestall.engine.alert.lifecycle import SeverityRank
 from forestall.engine.intervene.accounts import OneAccount, has_reason, same_opening, unless_known
+from forestall.engine.intervene.due import done, is_under_way
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
 from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.expression import Truth
@@ -24,6 +25,11 @@ def as_serious(run: PlayRun, account: OneAccount, rank: SeverityRank) -> PlayRun
     return run if worst == run.severity else replace(run, severity=worst)
 
 
+def stopped(run: PlayRun, reason: str) -> PlayRun:
+    """A run that ends before its time, or waits no longer."""
+    return replace(run, status=RunStatus.STOPPED, next_on=None, since=None, reason=reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """One day's look at runs. `gone` are the accounts that no source names any more."""
@@ -32,10 +38,24 @@ class Watch:
     conditions: Conditions
     gone: frozenset[str]
     day: date
+    rank: SeverityRank
 
-    def of(self, run: PlayRun, account: OneAccount) -> tuple[PlayRun, str]:
-        """The run after today's look, and why it has to stop ("": it need not)."""
+    def look(self, run: PlayRun, account: OneAccount) -> tuple[PlayRun, bool]:
+        """The run after today's look, itself where nothing changes; and whether it was stopped: what is not sent of it
+        never will be."""
+        held, under_way = run.status is RunStatus.HELD, is_under_way(run, account.alerts)
+        if not (held or under_way or run.outcome is OutcomeStatus.WATCHING):
+            return run, False
+        run = as_serious(run, account, self.rank)
         play = self.rulebook.as_begun(run.play, run.digest)
+        if play is not None and account.row is not None and under_way:
+            run = done(self.conditions, play, run, account.row, self.day)
+        run, reason = self._of(run, play, account)
+        stops = bool(reason) and run.status in (RunStatus.RUNNING, RunStatus.HELD)
+        return (stopped(run, reason), True) if stops else (run, False)
+
+    def _of(self, run: PlayRun, play: Play | None, account: OneAccount) -> tuple[PlayRun, str]:
+        """The run after today's look, and why it has to stop ("": it need not)."""
         if play is None:
             return replace(run, outcome=unless_known(run.outcome)), "the play was taken out"
         if account.row is None:

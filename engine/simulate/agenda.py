@@ -6,12 +6,13 @@ the answer is to look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from forestall.engine.alert.lifecycle import TIER_CLEARS_AFTER
 from forestall.engine.intervene import courtesy
+from forestall.engine.intervene.accounts import same_opening
 from forestall.engine.intervene.day import under_way
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import OutcomeStatus, PlayRun, RunStatus
@@ -25,7 +26,7 @@ ONE_DAY, OUT = timedelta(days=1), timedelta(days=TIER_CLEARS_AFTER)
 # A name of a module is found eight times as fast as the member of an enumeration, and all of this is asked for every
 # account that is looked at.
 OPEN, CLEAR, PENDING = AlertStatus.OPEN, AlertStatus.CLEAR, AlertStatus.PENDING
-RUNNING, FINISHED, HELD = RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.HELD
+RUNNING, FINISHED, HELD, SILENCED = RunStatus.RUNNING, RunStatus.FINISHED, RunStatus.HELD, RunStatus.SILENCED
 WATCHING = OutcomeStatus.WATCHING
 
 
@@ -34,7 +35,7 @@ class Watched(NamedTuple):
     bits) where it is known to be false, `flips` where it changes. `moves`: any other tier is news. `remembered`: it is
     missed when no source names it. `on` is the day on which it is looked at whatever happens (None: never). `rested`:
     on that day it is only that alerts may open again, and there is something to say only if one of these is true (0: it
-    is looked at)."""
+    is looked at). `ends`: on that day it is only that runs come to their end, and nothing waits for it."""
 
     true: int
     no_longer: int
@@ -43,6 +44,7 @@ class Watched(NamedTuple):
     remembered: bool
     on: date | None
     rested: int
+    ends: bool
 
 
 class _Waiting(NamedTuple):
@@ -83,10 +85,10 @@ class Agenda:
             lasts=timedelta(days=trigger.lasts if trigger is not None else rules.tier_lasts),
             repeat=timedelta(days=repeat) if repeat is not None else None)
 
-    def watched(self, alerts: Iterable[Alert], runs: Iterable[PlayRun], truths: int, day: date) -> Watched:
+    def watched(self, alerts: Collection[Alert], runs: Collection[PlayRun], truths: int, day: date) -> Watched:
         """What an account with these alerts and runs, and these truths on `day`, waits for after it."""
         true, no_longer, flips, moves, kept = self.whens, 0, 0, False, False
-        tomorrow, days, rests = day + ONE_DAY, list[date](), dict[date, int]()
+        tomorrow, days, ends, rests = day + ONE_DAY, list[date](), list[date](), dict[date, int]()
         for alert in alerts:
             waiting, status = self._waiting.get(alert.trigger, self._unknown), alert.status
             if status is CLEAR:
@@ -129,11 +131,15 @@ class Agenda:
             if news & truths:      # it was true before anybody waited for it
                 days.append(tomorrow)
             true |= news
-            self._add_days(days, run, play, day, going_on=going_on)
-        on = max(min(days), tomorrow) if days else None
-        first = min(rests) if rests else None
-        rested = rests[first] if first is not None and (on is None or first < on) else 0
-        return Watched(true, no_longer, flips, moves, kept, first if rested else on, rested)
+            self._add_days(days, ends, run, play, day, going_on=going_on)
+        other = max(min(days), tomorrow) if days else date.max
+        end = max(min(ends), tomorrow) if ends else date.max
+        on = min(other, end)
+        first = min(rests) if rests else date.max
+        if first < on:
+            return Watched(true, no_longer, flips, moves, kept, first, rests[first], False)
+        only_ends = end < min(other, first) and not self._silences and not _waits_for_play(alerts, runs)
+        return Watched(true, no_longer, flips, moves, kept, on if on < date.max else None, 0, only_ends)
 
     def rested(self, alert: Alert, day: date) -> bool:
         """Whether an alert is closed and may open again from `day` on as if it had never been open."""
@@ -151,14 +157,15 @@ class Agenda:
                 found |= TRUE << 2 * index if index is not None else 0
         return found
 
-    def _add_days(self, days: list[date], run: PlayRun, play: Play, day: date, *, going_on: bool) -> None:
+    def _add_days(self, days: list[date], ends: list[date], run: PlayRun, play: Play, day: date, *,
+                  going_on: bool) -> None:
         status = run.status
         if status is HELD:
             days.append(day)
         if status is RUNNING and run.next_on is not None:
-            days.append(run.next_on)
+            (ends if run.step >= len(play.steps) else days).append(run.next_on)
         if run.until is not None and going_on:
-            days.append(run.until + ONE_DAY)
+            ends.append(run.until + ONE_DAY)
         if play.escalate is not None and run.due_on is not None and not (run.escalated_on or run.done_on):
             late = run.due_on + ONE_DAY
             if late > day:
@@ -189,6 +196,12 @@ class Calendar:
             else:
                 key = play.name, day.toordinal() % every.count, 0
             yield play.tier, self._due.get(key, [])
+
+
+def _waits_for_play(alerts: Iterable[Alert], runs: Iterable[PlayRun]) -> bool:
+    """Whether an alert may be open that no run has answered yet: its play may begin when another one ends."""
+    return any(alert.status is OPEN and not alert.silent and not any(
+        run.status is not SILENCED and same_opening(alert, run) for run in runs) for alert in alerts)
 
 
 def _both(indices: Iterable[int]) -> int:

@@ -69,11 +69,12 @@ class Aside:
 
     def __init__(self, course: Course) -> None:
         self._pool = process(__name__)
-        self._pool.submit(_take, course)
+        self._taken = self._pool.submit(_take, course)
 
     def begin(self, changes: Changes | Kept) -> Callable[[], None]:
         """As in `Going`; evaluations do not travel but through a folder."""
         assert not isinstance(changes, Changes)
+        self._taken.result()      # what it could not take would be told by nobody else
         return self._pool.submit(_begin, changes).result
 
     def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:

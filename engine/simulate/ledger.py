@@ -10,10 +10,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from forestall.engine.alert.lifecycle import severity_rank
+from forestall.engine.intervene.accounts import OneAccount
 from forestall.engine.intervene.day import Decided, believed, decide, decide_day, lost, truths, under_way
-from forestall.engine.intervene.holding import USUAL, Circumstances
+from forestall.engine.intervene.holding import USUAL, Circumstances, Identity
+from forestall.engine.intervene.watching import Watch
 from forestall.engine.model.alert import Alert, AlertStatus
 from forestall.engine.model.delivery import PlayRun, Silence, SilenceReason
+from forestall.engine.model.evaluation import AccountDay
 from forestall.engine.model.people import Directory
 from forestall.engine.model.remembered import EMAILS_REMEMBERED
 from forestall.engine.model.rulebook import Rulebook
@@ -53,15 +57,17 @@ class Ledger:
         if self._changes is not seen.changes:
             return self._begin(seen, rulebook or self._rulebook)
         day = seen.day
-        look, tiers = self._news(seen.changes, day)
+        look, ending, tiers = self._news(seen.changes, day)
         gone, outage = believed(sorted(self._missing), len(self._tiers))
         answers = lost(self._churned, seen)
         rows = list(seen.of(look).values())
         part = self._part((*sorted(look), *gone))
         decisions, held = decide(self._rulebook, self._conditions, self._directory, part, rows, gone, day, self._known,
                                  answers)
-        looked = look.union(gone)
-        decisions = replace(decisions, tiers=tiers | dict(decisions.tiers),
+        looked = look.union(gone, ending)
+        ended, cancelled = self._ended(sorted(ending), seen.changes, day)
+        decisions = replace(decisions, tiers=tiers | dict(decisions.tiers), runs=(*decisions.runs, *ended),
+                            cancelled=(*decisions.cancelled, *cancelled),
                             silences=(*decisions.silences, *self._said_again(seen, looked)))
         self._keep(decisions, looked)
         true, unknown = truths(self._rulebook, self._conditions, seen.counts())
@@ -118,9 +124,10 @@ class Ledger:
 
     # -- whom to look at ---------------------------------------------------------------------------------------------
 
-    def _news(self, changes: Changes, day: date) -> tuple[set[str], dict[str, str]]:
-        """The accounts to look at, and the new tiers of others, with which nothing begins or ends."""
-        look: set[str] = set()
+    def _news(self, changes: Changes, day: date) -> tuple[set[str], set[str], dict[str, str]]:
+        """The accounts to look at, those of which only runs come to their end, and the new tiers of others, with which
+        nothing begins or ends."""
+        look, ending = set[str](), set[str]()
         tiers: dict[str, str] = {}
         watched_by, whens, serious = self._watched, self._agenda.whens, self._agenda.tiers
         for account, before, after, tier_before, tier, absent_before, absent, edge in changes.moved:
@@ -153,9 +160,29 @@ class Ledger:
             if watched.rested and not changes.truths[changes.places[account]] & watched.rested \
                     and account not in self._standing:
                 self._watch(account, day)
+            elif watched.ends:
+                ending.add(account)
             else:
                 look.add(account)
-        return look, {account: tier for account, tier in tiers.items() if account not in look}
+        return look, ending, {account: tier for account, tier in tiers.items() if account not in look}
+
+    def _ended(self, accounts: Iterable[str], changes: Changes, day: date) -> tuple[list[PlayRun], list[Identity]]:
+        """The runs of these accounts that change today, where nothing else can: looked at as a pass looks at them first
+        of all. And those of which nothing more is sent."""
+        watch = Watch(self._rulebook, self._conditions, frozenset(), day, severity_rank(self._rulebook))
+        changed, cancelled = list[PlayRun](), list[Identity]()
+        for account in accounts:
+            place = changes.places[account]
+            row = AccountDay(account, day, changes.tier[place], changes.truths[place])
+            opened = [one for one in self._alerts.get(account, {}).values() if one.status is AlertStatus.OPEN]
+            one = OneAccount(row, opened, list(self._runs[account]))
+            for run in one.runs:
+                after, is_stopped = watch.look(run, one)
+                if after is not run:
+                    changed.append(after)
+                if is_stopped:
+                    cancelled.append(identity(run))
+        return changed, cancelled
 
     def _is_here(self, account: str) -> bool:
         assert self._changes is not None      # a stretch has begun
