@@ -64,7 +64,7 @@ def port_of(side) -> int:
 SERVED = ("email", "slack", "slack app", "webhook", "apprise")
 OVER_HTTP = ("slack", "slack app", "webhook", "apprise")
 # seconds; Slack's own client wants whole ones
-QUICK = {"email": 0.2, "webhook": 0.2, "apprise": 0.2, "slack": 1, "slack app": 1}
+QUICK = {"email": 0.5, "webhook": 0.5, "apprise": 0.5, "slack": 1, "slack app": 1}
 SUCCESS = '{"ok": true, "ts": "1767600000.1"}'
 
 
@@ -105,7 +105,7 @@ def test_http_success(kind, status, body, http, channel):
     ("soon", None, None), ("-5", None, None), ("1.5", None, None), ("²", None, None), ("", None, None),
 ])
 def test_what_retry_after_asks_for(kind, said, low, high, http, channel):
-    moment = {"in": datetime.now(UTC) + timedelta(seconds=95), "past": datetime(2020, 1, 1, tzinfo=UTC)}.get(said)
+    moment = {"in": datetime.now(UTC) + timedelta(seconds=605), "past": datetime(2020, 1, 1, tzinfo=UTC)}.get(said)
     header = format_datetime(moment, usegmt=True) if moment else said.encode("utf-8").decode("latin-1")
     http.says(429, '{"ok": false, "error": "ratelimited"}', {"retry-after": header})
     made, message = channel(kind, port_of(http))
