@@ -52,6 +52,7 @@ docs: .venv/.installed
 lint: .venv/.installed-for-tests
 	@$(RUN)/ruff check .
 	@$(RUN)/mypy
+	@$(RUN)/mypy benchmarks/*.py
 
 bench: .venv-bench/.installed
 	@.venv-bench/bin/python benchmarks/everything.py --write

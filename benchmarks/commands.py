@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +15,7 @@ from figures import ROOT, Figures, main, timed
 def measure(figures: Figures, folder: Path, runs: int = 7) -> bool:
     """Commands that must answer at once, and the steps of `make demo`."""
     for arguments, most in ((["--help"], 0.5), (["check"], 0.4)):
-        middle = median(timed(lambda arguments=arguments: forestall(*arguments))[0] for _ in range(runs))
+        middle = median(timed(partial(forestall, *arguments))[0] for _ in range(runs))
         figures.seconds(f"`forestall {' '.join(arguments)}` in this repository (median of {runs})", middle, under=most)
     demo(figures, folder / "demo")
     return True
@@ -29,7 +30,7 @@ def demo(figures: Figures, folder: Path) -> None:
         ("run, the last day again", ["run", "--day", "2014-12-17", "--send"])]
     total = 0.0
     for name, arguments in steps:
-        seconds, _ = timed(lambda arguments=arguments: forestall(*arguments, "--project", str(folder)))
+        seconds, _ = timed(partial(forestall, *arguments, "--project", str(folder)))
         total += seconds
         figures.seconds(f"`make demo`: {name}", seconds)
     figures.seconds("`make demo`: all steps", total, under=60)

@@ -17,7 +17,7 @@ from forestall.engine.rulebook.loader import load
 
 DAYS = (3, 5, 7, 10, 14, 18, 21, 28, 35, 42, 56)      # the look-backs that triggers choose from
 FORMS: Mapping[str, tuple[str, Mapping[str, bool]]] = {
-    "decisions_of_one_day": ("the latest day", {}), "decisions": ("some days", {}),
+    "decisions_of_one_day": ("the latest day", {}), "decisions": ("some days", {"streaming": True}),
     "changes": ("a long period", {"streaming": True})}
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import fifteen_metrics
@@ -72,7 +73,7 @@ def many_deliveries(folder: Path, runs: int) -> list[tuple[str, float | str] | t
         with undisturbed(), Store.open(folder / f"state-{number}.db") as store:
             with second(evaluator.engine, sum(evaluations.alarmed)) as begun:      # as a pass does it
                 planning, decided = timed(decide)
-                writing, rows = timed(lambda decided=decided, begun=begun: write(decided, begun))
+                writing, rows = timed(partial(write, decided, begun))
             storing, report = timed(lambda: store.commit(decided.decisions, rows, NOW))      # noqa: B023
         assert report.new == len(rows) == len(decided.decisions.deliveries)
         best.append((planning + writing + storing, planning, writing, storing))

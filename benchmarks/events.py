@@ -44,7 +44,7 @@ COPY (
 def measure(figures: Figures, folder: Path, events: int = 11_300_000, accounts: int = 10_000) -> bool:
     """A log to daily metrics: ours beside SQL written by hand, one pass later, and from text files."""
     apart(write, folder / "log.parquet", events, accounts, "FORMAT parquet")
-    rows = duckdb.sql(f"SELECT count(*) FROM '{folder / 'log.parquet'}'").fetchall()[0][0]
+    rows = duckdb.execute(f"SELECT count(*) FROM '{folder / 'log.parquet'}'").fetchall()[0][0]
     seconds, memory, said, _ = apart(ours, folder, "log.parquet")
     figures.seconds(f"{rows:,} events of {accounts:,} accounts to {said:,} rows of six metrics", seconds, under=60)
     figures.add("most memory, in a process of its own", f"{memory:.1f} GB", "under 2 GB", memory < 2)

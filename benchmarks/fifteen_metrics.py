@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 
 from forestall.engine.detect.history import session
-from forestall.engine.detect.history_sql import PARQUET, text
+from forestall.engine.detect.history_sql import PARQUET
 from forestall.engine.detect.manifest import Manifest, bounds, months_between, write_manifest
+from forestall.engine.detect.sql_words import text
 
 LAST_DAY = date(2026, 6, 20)
 

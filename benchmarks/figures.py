@@ -43,7 +43,7 @@ class Figures:
         """One more line; it is printed at once."""
         verdict = "" if met is None else "met" if met else "**not met**"
         self.lines.append((what, figure, target, verdict))
-        print(f"{what:<84}{figure:>16}  {target:<12}{verdict}", flush=True)
+        print(f"{what:<84}{figure:>16}  {target:<13}{verdict}", flush=True)
 
     def seconds(self, what: str, seconds: float, under: float | None = None) -> None:
         """A time, which may have a target."""

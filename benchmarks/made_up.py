@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from forestall.engine.detect.history import session
-from forestall.engine.detect.history_sql import PARQUET, text
+from forestall.engine.detect.history_sql import PARQUET
 from forestall.engine.detect.manifest import Manifest, bounds, months_between, write_manifest
+from forestall.engine.detect.sql_words import text
 
 LAST_DAY = date(2026, 6, 20)
 
@@ -68,6 +69,7 @@ SELECT account, (on_day - DATE '1970-01-01')::BIGINT AS day, (first_day - DATE '
   first_day - (30 + u1 * 900)::INTEGER AS customer_since, u4 < 0.02 AS email_opt_out, segment,
   CASE WHEN u3 > 0.98 AND back < u1 * 60 THEN 'Robin' ELSE 'Kim' END AS sponsor, seats AS seats_total,
   first_day - 20 AS onboarding_completed_on,
+  CASE WHEN u3 > 0.1 THEN on_day - ((back + i) % (5 + i % 56))::INTEGER END AS last_spoken_on,
   CASE WHEN course <> 'unheard' THEN floor(usual_logins * share * (0.85 + 0.3 * noise)) END AS logins_14d,
   CASE WHEN course <> 'unheard' THEN floor(usual_logins * share * (0.3 + 0.4 * u3)) END AS key_feature_uses_14d,
   CASE WHEN u3 > 0.08 THEN round(share * (0.5 + 5 * u4 + 0.3 * noise), 1) END AS features_per_session,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from answers import by_hand, differences
@@ -46,8 +47,8 @@ def decisions(figures: Figures, history: History, evaluator: Evaluator) -> None:
             LAST_DAY: "the day after it decided: alerts and plays"}
     for day, what in days.items():
         evaluations = evaluator.evaluate(history, day, day).on(day)
-        seconds, decided = timed(lambda evaluations=evaluations, state=state: decide_day(
-            evaluator.rulebook, evaluator.conditions, Directory({}, {}), state, evaluations))
+        seconds, decided = timed(partial(
+            decide_day, evaluator.rulebook, evaluator.conditions, Directory({}, {}), state, evaluations))
         figures.seconds(what, seconds)
         state = state.after(decided.decisions)
 

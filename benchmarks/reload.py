@@ -25,7 +25,6 @@ from forestall.engine.serve.reload import InForce, Reloader
 from forestall.engine.serve.shelf import Shelf
 from forestall.engine.settings import read_settings
 
-RUNS = 7
 SAVES = 200      # in a row, as fast as the disk takes them
 WRITTEN = re.compile(r"when: days_since_last_activity >= 1000.*")
 
@@ -39,7 +38,7 @@ class Nobody:
     def mended(self) -> None: ...
 
 
-def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int = 20_000) -> bool:
+def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int = 20_000, runs: int = 7) -> bool:
     """Saves of one trigger and of many files, with the watcher and without; passes with reloads meanwhile."""
     rules, history = folder / "rules", folder / "history"
     (folder / "forestall.yaml").write_text("")
@@ -50,16 +49,16 @@ def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int =
     for watched in (True, False):
         how = "" if watched else ", polling only"
         with reloading(folder, watched) as reloader:
-            taken, compiled = zip(*(saved(rules, reloader, number) for number in range(RUNS)), strict=True)
-            figures.seconds(f"one of {triggers} triggers changed: from the save to in force{how} (median of {RUNS})",
+            taken, compiled = zip(*(saved(rules, reloader, number) for number in range(runs)), strict=True)
+            figures.seconds(f"one of {triggers} triggers changed: from the save to in force{how} (median of {runs})",
                             median(taken), under=1.0)
             figures.seconds(f"the slowest of them{how}", max(taken), under=1.0)
             figures.seconds(f"from the save until a pass need not wait for its queries{how} (median)", median(compiled))
             if watched:
                 figures.seconds(f"{SAVES} saves in a row: from the last one to in force", many(rules, reloader),
                                 under=1.0)
-                alone, beside, count = passes(History(history), rules, reloader)
-                figures.seconds(f"the last day of {accounts:,} accounts evaluated, alone (median of {RUNS})", alone)
+                alone, beside, count = passes(History(history), rules, reloader, runs)
+                figures.seconds(f"the last day of {accounts:,} accounts evaluated, alone (median of {runs})", alone)
                 figures.seconds(f"the same with {count} reloads meanwhile", beside)
                 figures.ratio("ratio", beside / alone)
     return True
@@ -68,7 +67,7 @@ def measure(figures: Figures, folder: Path, triggers: int = 500, accounts: int =
 @contextmanager
 def reloading(folder: Path, watched: bool) -> Iterator[Reloader]:
     """A reloader at work, warm."""
-    judge = Judge(read_settings(folder), "duckdb")
+    judge = Judge(read_settings(folder), DuckDb())
     journal = Journal(io.StringIO(), UTC, lambda: datetime.now(UTC))
     reloader = Reloader(folder / "rules", Shelf(folder / "state"), judge, DuckDb(), journal,
                         lambda: datetime.now(UTC), Nobody(), watched=watched)
@@ -76,10 +75,12 @@ def reloading(folder: Path, watched: bool) -> Iterator[Reloader]:
     try:
         reloader.begin()
         thread.start()
-        yield reloader
+        try:
+            yield reloader
+        finally:
+            reloader.stop()
+            thread.join()
     finally:
-        reloader.stop()
-        thread.join()
         judge.close()
 
 
@@ -114,11 +115,11 @@ def many(rules: Path, reloader: Reloader) -> float:
     return wait(lambda: reloader.current.digest == last) - start
 
 
-def passes(history: History, rules: Path, reloader: Reloader) -> tuple[float, float, int]:
+def passes(history: History, rules: Path, reloader: Reloader, runs: int) -> tuple[float, float, int]:
     """Median seconds of a pass alone, and while rules are saved all the time; how many reloads there were."""
     made = reloader.current
     evaluated(made, history)
-    alone = median(evaluated(made, history) for _ in range(RUNS))
+    alone = median(evaluated(made, history) for _ in range(runs))
     ended, reloads = threading.Event(), list[InForce]()
 
     def saving() -> None:
@@ -131,7 +132,7 @@ def passes(history: History, rules: Path, reloader: Reloader) -> tuple[float, fl
 
     thread = threading.Thread(target=saving, daemon=True)
     thread.start()
-    beside = median(evaluated(made, history) for _ in range(RUNS))
+    beside = median(evaluated(made, history) for _ in range(runs))
     ended.set()
     thread.join()
     return alone, beside, len(reloads)

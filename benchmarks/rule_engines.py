@@ -155,7 +155,8 @@ def ours(rules: Path, history: Path, days: int, runs: int) -> tuple[float, float
     The rules are compiled before the clock starts, as those of the others are.
     """
     evaluator, first, past = Evaluator(load(rules, None)), LAST_DAY - timedelta(days=days - 1), History(history)
-    statement = queries.decisions(evaluator.rulebook, evaluator.conditions, "duckdb").statement
+    statement = queries.decisions(evaluator.rulebook, evaluator.conditions, "duckdb",
+                                  streaming=evaluator.engine.in_order).statement
     count = len(evaluator.conditions.expressions)
     packs = ", ".join(f"truths{number}" for number in range(-(-count // queries.TRUTHS_AT_ONCE)))
 
@@ -185,8 +186,10 @@ def known_rows(rules: Path, history: Path) -> list[Row]:
     """The rows of the last day in which nothing is missing that the conditions look at."""
     known = " AND ".join(f"{name} IS NOT NULL" for name in METRICS)
     with History(history).reading(load(rules, None).catalogue, LAST_DAY, LAST_DAY) as connection:
-        return connection.sql(f"SELECT *, (day - last_activity_on)::DOUBLE AS days_since_last_activity FROM history "
-                              f"WHERE {known} ORDER BY account").to_arrow_table().to_pylist()
+        rows: pyarrow.Table = connection.sql(
+            "SELECT *, (day - last_activity_on)::DOUBLE AS days_since_last_activity FROM history "
+            f"WHERE {known} ORDER BY account").to_arrow_table()
+    return list(rows.to_pylist())
 
 
 def for_one_account(rules: Path) -> Decide:

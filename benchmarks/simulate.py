@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from fifteen_metrics import LAST_DAY, write_history
 from figures import HERE, ROOT, Figures, apart, main, memory_of_all, timed
 
-from forestall.engine.detect.history import History
+from forestall.engine.detect.history import History, quiet
 from forestall.engine.model.people import Destination, Directory, Person
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.rulebook.loader import load
@@ -28,7 +29,7 @@ OTHER = {      # what the candidate says in another way
 }
 
 
-def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int = 365) -> bool:
+def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int = 365, demo_days: int = 30) -> bool:
     """Both rulebooks day by day: one with another threshold, one with another weight; beside bare evaluation."""
     seconds, rows = timed(lambda: apart(write_history, folder / "whole", accounts, days))
     figures.seconds(f"made-up history of {accounts:,} accounts and {days} days ({rows:,} rows), written once", seconds)
@@ -44,8 +45,9 @@ def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int =
         for name, count in told.items():
             figures.add(f"{name}, base → candidate", count)
         figures.add("account-days decided a second, of both rulebooks", f"{decided / took:,.0f}")
-    seconds = apart(demo, folder / "demo")
-    figures.seconds("the demo: `compare` over its last 30 days, with a base", seconds, 30)
+    if demo_days:
+        seconds = apart(demo, folder / "demo", demo_days)
+        figures.seconds(f"the demo: `compare` over its last {demo_days} days, with a base", seconds, 30)
     return True
 
 
@@ -74,12 +76,12 @@ def evaluated(folder: Path, what: str, days: int) -> float:
     both, history = Evaluators(*rulebooks(folder, what), DuckDb()), History(folder / "whole")
     first = LAST_DAY - timedelta(days=days - 1)
     sides = [both.candidate] if both.shared or both.base is None else [both.base, both.candidate]
-    return sum(timed(lambda side=side: evaluate_alone(side, history, first))[0] for side in sides)
+    return sum(timed(partial(evaluate_alone, side, history, first))[0] for side in sides)
 
 
-def evaluate_alone(side: Evaluator, history: History, first: object) -> None:
+def evaluate_alone(side: Evaluator, history: History, first: date) -> None:
     """One side; its rows are let go as they come."""
-    for _ in side._changed(history, first, LAST_DAY, lambda *_: None):      # type: ignore[arg-type]
+    for _ in side._changed(history, first, LAST_DAY, quiet):
         pass
 
 
@@ -98,7 +100,7 @@ def simulated(folder: Path, what: str, days: int) -> tuple[float, dict[str, str]
     return (seconds, told, memory[0], sum(day.accounts for side in sides for day in side.days))
 
 
-def demo(folder: Path) -> float:
+def demo(folder: Path, days: int) -> float:
     """How long a comparison takes on the demo, with its history at hand."""
     shutil.copytree(ROOT / "examples" / "courses", folder, ignore=shutil.ignore_patterns(".forestall", "deliveries"))
     project = open_project(folder)
@@ -108,7 +110,7 @@ def demo(folder: Path) -> float:
     assert last is not None
     side = Side("the demo", project.rulebook)
     return timed(lambda: compare(side, side, project.directory, project.history,
-                                 Asked(last - timedelta(days=29), last)))[0]
+                                 Asked(last - timedelta(days=days - 1), last)))[0]
 
 
 if __name__ == "__main__":

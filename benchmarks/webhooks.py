@@ -98,7 +98,7 @@ def receiver() -> Iterator[tuple[str, Any]]:
     class Heard:
         def get(self) -> int:
             ended.set()
-            return heard.get(timeout=30)
+            return int(heard.get(timeout=30))
 
     yield f"http://127.0.0.1:{said.get(timeout=30)}/in", Heard()
     process.join(30)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -49,9 +49,9 @@ def measure(figures: Figures, folder: Path, accounts: int = 100_000, days: int =
     return same
 
 
-def by_hand(history: History, evaluator: Evaluator, first: object, file: str) -> pyarrow.Table:
+def by_hand(history: History, evaluator: Evaluator, first: date, file: str) -> pyarrow.Table:
     """The answer of a file of SQL over every day from `first`."""
-    begin = to_epoch(first)      # type: ignore[arg-type]
+    begin = to_epoch(first)
     with history.reading(evaluator.rulebook.catalogue, first - timedelta(days=70), LAST_DAY) as connection:
         return connection.sql((HERE / file).read_text().replace("$first", str(begin))).to_arrow_table()
 
@@ -76,8 +76,9 @@ def more(figures: Figures, folder: Path, accounts: int, days: int, runs: int) ->
     apart(write_history, folder / "some", accounts, days)
     history, first = History(folder / "some"), LAST_DAY - timedelta(days=days - 1)
     eight = yaml.safe_load((RULES / "triggers.yaml").read_text())["triggers"]
-    sets = {"ten": variants(10), "many": variants(200), "eight": {name: one["when"] for name, one in eight.items()}}
-    sets["wider"] = sets["eight"] | {"one_more": "average(seats_active, days=21) >= 4"}
+    sets: dict[str, Mapping[str, str]] = {
+        "ten": variants(10), "many": variants(200), "eight": {name: one["when"] for name, one in eight.items()}}
+    sets["wider"] = {**sets["eight"], "one_more": "average(seats_active, days=21) >= 4"}
     evaluators = {name: Evaluator(load(write_rules(folder / name, conditions), None))
                   for name, conditions in sets.items()}
     for one in evaluators.values():      # what is compiled once is not what is compared
