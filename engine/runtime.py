@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
@@ -288,8 +288,7 @@ def passes(project: Project, *, send: bool, existing: Existing | None = None,
 
     `stop` ends the sending early; what is left waits in the outbox.
     """
-    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, writing(project) if send else nullcontext():
-        history = project.history if send else project.history.scratch(Path(folder))
+    with changing(project, dry=not send) as history:
         running = Passes(project, history, send=send, existing=existing, progress=progress, stop=stop)
         try:
             yield running
@@ -309,6 +308,17 @@ def import_history(project: Project, progress: Progress = quiet) -> tuple[tuple[
                                project.settings.gone_after, progress, project.intake)
         history.publish()
     return collected, history
+
+
+@contextmanager
+def changing(project: Project, *, dry: bool) -> Iterator[History]:
+    """The history of a project, which this process alone may change; `dry`: what it changes goes with the block."""
+    if dry:
+        with tempfile.TemporaryDirectory(prefix="forestall-") as folder:
+            yield project.history.scratch(Path(folder))
+    else:
+        with writing(project):
+            yield project.history
 
 
 @contextmanager

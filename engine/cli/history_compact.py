@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from forestall.engine.cli.report import amount
 from forestall.engine.detect.compact import Compaction, compact
 from forestall.engine.detect.history import LOOK_AGAIN, Progress, quiet
-from forestall.engine.runtime import Project, writing
+from forestall.engine.runtime import Project, changing
 from forestall.engine.simulate.as_was import reach
 
 
@@ -28,8 +25,7 @@ def compact_history(project: Project, *, write: bool, progress: Progress = quiet
     """Take away what need not be kept; without `write` only say what that would be. Whole or not at all."""
     rulebook, retention = project.rulebook, project.settings.retention
     kept = max(retention or 0, reach(project.evaluator) + LOOK_AGAIN)
-    with tempfile.TemporaryDirectory(prefix="forestall-") as folder, writing(project) if write else nullcontext():
-        history = project.history if write else project.history.scratch(Path(folder))
+    with changing(project, dry=not write) as history:
         done = compact(history, rulebook.catalogue, project.settings.gone_after,
                        None if retention is None else kept, progress)
         if write and not done.nothing:

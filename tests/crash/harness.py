@@ -27,10 +27,11 @@ LEASE = 11      # minutes: a little more than a worker that died is waited for
 class Zygote:
     """The program of zygote.py."""
 
-    def __init__(self) -> None:
+    def __init__(self, temporary: Path) -> None:
         here = Path(__file__).parent
         self._process = subprocess.Popen([sys.executable, here / "zygote.py"], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True, bufsize=1)
+                                         stdout=subprocess.PIPE, text=True, bufsize=1,
+                                         env=os.environ | {"TMPDIR": str(temporary)})
 
     def run(self, project: Path, args: list[str], ahead: int, *, point: str = "", hit: int = 0,
             moment: float | None = None) -> int:
@@ -53,8 +54,9 @@ class Zygote:
 
 
 @contextmanager
-def zygote() -> Iterator[Zygote]:
-    process = Zygote()
+def zygote(temporary: Path) -> Iterator[Zygote]:
+    """`temporary`: where its processes put what is for a while."""
+    process = Zygote(temporary)
     try:
         yield process
     finally:

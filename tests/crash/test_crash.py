@@ -22,9 +22,11 @@ pytestmark = pytest.mark.xdist_group("crash")
 
 
 @pytest.fixture(scope="module")
-def children() -> Iterator[Zygote]:
-    with zygote() as process:
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    temporary = tmp_path_factory.mktemp("temporary")
+    with zygote(temporary) as process:
         yield process
+    assert list(temporary.iterdir()) == []      # who is killed cannot tidy up, and nobody else would
 
 
 @pytest.fixture(scope="module")
