@@ -40,7 +40,6 @@ def test_a_part_runs_to_its_end(part):
     ran = subprocess.run([sys.executable, BENCHMARKS / f"{part}.py", *SMALL[part].split()],
                          capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "**different**" not in ran.stdout
     assert (BENCHMARKS / "README.md").read_bytes() == page      # without --write it stays
 
 

@@ -127,10 +127,10 @@ class _Planner:
                 self._cancelled.append(key)
 
     def _stopped(self, run: PlayRun, reason: str) -> PlayRun:
-        if run.status not in (RunStatus.RUNNING, RunStatus.HELD):
-            return run
-        self._cancelled.append(identity(run))
-        return stopped(run, reason)
+        after = stopped(run, reason)
+        if after is not run:
+            self._cancelled.append(identity(run))
+        return after
 
     # -- what a guard held -------------------------------------------------------------------------------------------
 

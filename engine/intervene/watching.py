@@ -26,7 +26,9 @@ def as_serious(run: PlayRun, account: OneAccount, rank: SeverityRank) -> PlayRun
 
 
 def stopped(run: PlayRun, reason: str) -> PlayRun:
-    """A run that ends before its time, or waits no longer."""
+    """A run that ends before its time, or waits no longer; itself where it has ended."""
+    if run.status not in (RunStatus.RUNNING, RunStatus.HELD):
+        return run
     return replace(run, status=RunStatus.STOPPED, next_on=None, since=None, reason=reason)
 
 
@@ -51,8 +53,8 @@ class Watch:
         if play is not None and account.row is not None and under_way:
             run = done(self.conditions, play, run, account.row, self.day)
         run, reason = self._of(run, play, account)
-        stops = bool(reason) and run.status in (RunStatus.RUNNING, RunStatus.HELD)
-        return (stopped(run, reason), True) if stops else (run, False)
+        after = stopped(run, reason) if reason else run
+        return after, after is not run
 
     def _of(self, run: PlayRun, play: Play | None, account: OneAccount) -> tuple[PlayRun, str]:
         """The run after today's look, and why it has to stop ("": it need not)."""

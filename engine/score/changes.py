@@ -19,7 +19,7 @@ from forestall.engine.score.queries import ROLES
 
 NOWHERE = -1      # in the place of a row number: no row
 ROWS, ACCOUNTS = "rows.arrow", "accounts.arrow"
-SMALL = {"day": pyarrow.int32(), "clear_of": pyarrow.int8()}
+SMALL = {"day": pyarrow.int32(), "clear_of": pyarrow.int16()}
 
 
 class Moved(NamedTuple):
@@ -48,7 +48,7 @@ class Changes:
     def __init__(self, table: pyarrow.Table, accounts: pyarrow.Table, conditions: Conditions, first: date) -> None:
         """`table`: the rows by day and account, which is a `number`: its place in `accounts`, where the `account` has
         its name and `last`, the day of its last row."""
-        self.conditions, self._first = conditions, first
+        self.conditions, self.first = conditions, first
         self.table, self._account_table = table, accounts
         self.accounts: list[str] = accounts["account"].to_pylist()
         self.rows = int(self.table.num_rows)
@@ -83,7 +83,7 @@ class Changes:
 
     def _begin(self) -> None:
         size = len(self.accounts)
-        self._next = self._first
+        self._next = self.first
         self.row = [NOWHERE] * size
         self.truths = [0] * size
         self.tier: list[str | None] = [None] * size

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -15,19 +15,11 @@ from forestall.engine.score.changes import Changes
 from forestall.engine.simulate.course import Course, Ended, Opening, Told
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Evaluations from a day on, kept in the files of a folder."""
-
-    folder: Path
-    first: date
-
-
 class Going(Protocol):
     """A course wherever it runs. What it is asked for is there when the answer is called for."""
 
-    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
-        """The days to come: their evaluations, or where they are kept."""
+    def begin(self, changes: Changes) -> None:
+        """The evaluations of the days to come. They are taken when it returns."""
 
     def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
         """See `Course.decide`."""
@@ -45,10 +37,9 @@ class Here:
     def __init__(self, course: Course) -> None:
         self.course = course
 
-    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
-        """As in `Going`; what is evaluated is at hand."""
-        assert isinstance(changes, Changes)
-        return lambda: self.course.begin(changes)
+    def begin(self, changes: Changes) -> None:
+        """As in `Going`."""
+        self.course.begin(changes)
 
     def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
         """As in `Going`."""
@@ -71,11 +62,12 @@ class Aside:
         self._pool = process(__name__)
         self._taken = self._pool.submit(_take, course)
 
-    def begin(self, changes: Changes | Kept) -> Callable[[], None]:
-        """As in `Going`; evaluations do not travel but through a folder."""
-        assert not isinstance(changes, Changes)
+    def begin(self, changes: Changes) -> None:
+        """As in `Going`. They travel through files: to send them takes longer."""
         self._taken.result()      # what it could not take would be told by nobody else
-        return self._pool.submit(_begin, changes).result
+        with tempfile.TemporaryDirectory(prefix="forestall-", ignore_cleanup_errors=True) as folder:
+            changes.write(Path(folder))
+            self._pool.submit(_begin, Path(folder), changes.first).result()
 
     def decide(self, day: date, existing: Existing | None, *, ending: bool) -> Callable[[], frozenset[Opening]]:
         """As in `Going`."""
@@ -104,8 +96,8 @@ def _take(course: Course) -> None:
     _courses.append(course)
 
 
-def _begin(kept: Kept) -> None:
-    _courses[0].begin(Changes.read(kept.folder, _courses[0].half.conditions, kept.first))
+def _begin(folder: Path, first: date) -> None:
+    _courses[0].begin(Changes.read(folder, _courses[0].half.conditions, first))
 
 
 def _decide(day: date, existing: Existing | None, ending: bool) -> frozenset[Opening]:

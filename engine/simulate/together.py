@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 from forestall.engine.detect.history import History, Progress, quiet
 from forestall.engine.model.rulebook import Rulebook
 from forestall.engine.model.trigger import Existing
-from forestall.engine.score.changes import Changes
 from forestall.engine.score.conditions import Conditions
 from forestall.engine.score.engine import Engine
 from forestall.engine.score.evaluate import Evaluator
-from forestall.engine.simulate.aside import Aside, Going, Here, Kept
+from forestall.engine.simulate.aside import Aside, Going, Here
 from forestall.engine.simulate.course import Course, Ended, OneDay, Opening, Told
 from forestall.engine.simulate.replay import days_at_once
 
@@ -91,24 +87,12 @@ class Together:
         """What both decide from, one after the other: to evaluate takes every core, and much memory for a while."""
         evaluators, base = self._evaluators, self._base
         changes = evaluators.candidate.changes(history, first, last, progress)
-        if isinstance(self._candidate, Here):
-            self._candidate.begin(changes)()
-        else:
-            self._hand_over(changes, first)
+        self._candidate.begin(changes)
         if base and evaluators.base:
             if not evaluators.shared:
                 del changes
                 changes = evaluators.base.changes(history, first, last, progress)
-            base.begin(changes)()
-
-    def _hand_over(self, changes: Changes, first: date) -> None:
-        """Through files: to send it to the other process takes longer."""
-        folder = Path(tempfile.mkdtemp(prefix="forestall-"))
-        try:
-            changes.write(folder)
-            self._candidate.begin(Kept(folder, first))()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            base.begin(changes)
 
 
 @contextmanager

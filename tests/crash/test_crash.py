@@ -26,7 +26,7 @@ def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     temporary = tmp_path_factory.mktemp("temporary")
     with zygote(temporary) as process:
         yield process
-    assert list(temporary.iterdir()) == []      # who is killed cannot tidy up, and nobody else would
+    assert list(temporary.glob("forestall-*")) == []      # who is killed cannot tidy up, and nobody else would
 
 
 @pytest.fixture(scope="module")
